@@ -1,0 +1,1 @@
+"""What every stand-in is built from: clock, ledger, faults, sender of webhooks, admin plane and HTTP server."""
