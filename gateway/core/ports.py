@@ -1,0 +1,328 @@
+"""The ports: what the services need of the world, as Protocols, and the records by which adapters present themselves.
+
+Adapters translate their own errors into ``core.errors`` (one table each). No port lists a person's calendar: only our
+own events can be asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Protocol
+
+from gateway.core.model import (
+    ConnectionId,
+    Event,
+    EventId,
+    EventWrite,
+    InstallationId,
+    NoEvent,
+    Priority,
+    State,
+    Task,
+    TaskChanges,
+    TaskGone,
+    TaskId,
+    TaskState,
+    UserId,
+)
+from gateway.core.signals import CalendarDelivery, CrmDelivery
+
+
+class Clock(Protocol):
+    """The time. Services never ask the machine."""
+
+    def now(self) -> datetime:
+        """Aware UTC."""
+
+
+# --- calendars ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How an installation wants its events: its settings, seen from an adapter."""
+
+    crm_name: str = "CRM"
+    default_length: timedelta = timedelta(minutes=30)
+    busy: bool = False
+    colours: Mapping[Priority, str] = field(default_factory=dict)
+    done_colour: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How our events are told from all others. ``tag``: deployment and account, filterable. ``link``: opaque link id."""
+
+    tag: str
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarInfo:
+    """A calendar that may be chosen as the target."""
+
+    id: str
+    name: str
+    primary: bool = False
+    zone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """A live subscription as its provider describes it. ``resource``: opaque; with ``id`` it is needed to stop."""
+
+    id: str
+    resource: str
+    expires_at: datetime
+
+
+class Calendar(Protocol):
+    """One target calendar, opened with one person's access token, for one job. Not thread-safe.
+
+    Every method may raise ``TryLater``, ``Unauthorised``, ``Forbidden``, ``TargetGone``, ``Refused``.
+    """
+
+    def get(self, event_id: EventId) -> Event | NoEvent:
+        """Read one of our events by id, description included."""
+
+    def insert(self, event_id: EventId, mark: Mark, write: EventWrite) -> Event:
+        """Create under our own id. Raises ``AlreadyExists`` when the id is taken."""
+
+    def patch(self, event_id: EventId, write: EventWrite, etag: str) -> Event:
+        """Change only the fields given, if the etag still stands. Raises ``StaleWrite``, ``EventGone``."""
+
+    def delete(self, event_id: EventId) -> None:
+        """Delete; an event already gone is success."""
+
+    def move(self, event_id: EventId, to_calendar: str) -> Event | None:
+        """Move to another calendar of the same account, keeping the id; ``None`` where this grant cannot."""
+
+    def ours(self, tag: str, *, changed_since: datetime | None = None) -> Iterable[Event]:
+        """Our live events (a series once, never its instances), description not read."""
+
+    def exists(self) -> bool:
+        """Whether the target calendar is still there and writable."""
+
+    def watch(self, channel_id: str, secret: str, address: str) -> Watch:
+        """Ask for pushes to ``address``."""
+
+    def unwatch(self, channel_id: str, resource: str) -> None:
+        """Stop pushes; an unknown channel is success."""
+
+
+class Mode(StrEnum):
+    """What a person lets us see: a calendar of our own, or one of theirs."""
+
+    OWN = "own"
+    EXISTING = "existing"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A consent given. ``credential``: opaque to all but its provider, secret, stored encrypted."""
+
+    issuer: str
+    subject: str
+    email: str
+    mode: Mode
+    credential: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class FlowStart:
+    """Where to send the browser, and what must be kept (encrypted, used once) until it returns."""
+
+    url: str
+    secret: bytes = field(repr=False)
+
+
+class ConsentFailure(StrEnum):
+    """How a consent can fail, each with a page of its own."""
+
+    DENIED = "denied"
+    SCOPE_MISSING = "scope_missing"
+    NEEDS_ADMIN = "needs_admin"
+    NO_CALENDAR = "no_calendar"
+    WRONG_TENANT = "wrong_tenant"
+    ERROR = "error"
+
+
+class ConsentFailed(Exception):
+    """The person came back without what we need. ``how`` chooses the page."""
+
+    def __init__(self, how: ConsentFailure, detail: str = "") -> None:
+        super().__init__(how.value)
+        self.how = how
+        self.detail = detail
+
+
+class SignIn(Protocol):
+    """A provider's OAuth. Credentials are opaque bytes that only it can read."""
+
+    def start(self, *, redirect_uri: str, state: str, mode: Mode, login_hint: str | None = None) -> FlowStart:
+        """Begin the code flow with PKCE."""
+
+    def finish(self, secret: bytes, answer: Mapping[str, str], redirect_uri: str) -> Grant:
+        """Exchange the code. Raises ``ConsentFailed``, ``TryLater``, ``OperatorFault``."""
+
+    def access_token(self, credential: bytes, now: datetime) -> str | None:
+        """The access token in the credential, if it is good for some minutes yet."""
+
+    def refresh(self, credential: bytes, now: datetime) -> bytes:
+        """A credential with a new access token. Raises ``AccessRevoked``, ``SignInAgain``, ``TryLater``,
+        ``OperatorFault``."""
+
+    def revoke(self, credential: bytes) -> None:
+        """Give the grant back; a grant already dead is success. Raises ``TryLater``."""
+
+
+class Account(Protocol):
+    """One person's account at a provider: its calendars, not their events."""
+
+    def calendars(self) -> Sequence[CalendarInfo]:
+        """The calendars that can be chosen; empty where the grant cannot list."""
+
+    def create_calendar(self, name: str, zone: str | None) -> CalendarInfo:
+        """Make a calendar of our own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """A calendar provider, as the one list of providers knows it."""
+
+    name: str
+    label: str
+    sign_in: SignIn
+    open_calendar: Callable[[str, str, Style], Calendar]
+    """``open_calendar(access_token, calendar_id, style)``"""
+    open_account: Callable[[str], Account]
+    """``open_account(access_token)``"""
+    read_notification: Callable[[Mapping[str, str], bytes, str], CalendarDelivery]
+    """``read_notification(lower-cased headers, body, query string)``; raises ``NotTrusted``, ``NotReadable``"""
+    names_the_event: bool
+    title_limit: int
+    ids_are_ours: bool
+    """Whether the event's id is chosen by us at creation."""
+
+
+# --- CRMs -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a CRM can do; nobody else asks which CRM it is."""
+
+    days: bool = True
+    moments: bool = True
+    conditional_write: bool = True
+    replays_keys: bool = True
+    retries: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class StateReport:
+    """What a task's banner shows. ``conflict``: ``{"id", "fields": [...], "detected_at"}`` in the contract's form."""
+
+    state: State
+    reason: str | None = None
+    event_url: str | None = None
+    provider: str | None = None
+    synced_at: datetime | None = None
+    conflict: Mapping[str, Any] | None = None
+    fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionReport:
+    """What a user's settings page in the CRM shows. ``reconnect_url`` where the person has to act."""
+
+    status: str
+    provider: str | None
+    account_email: str | None
+    reason: str | None
+    reconnect_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPage:
+    """One page of a catch-up. ``cursor``: where to go on, ``None`` at the end."""
+
+    tasks: Sequence[tuple[TaskId, TaskState]]
+    cursor: str | None
+
+
+class Crm(Protocol):
+    """One installation's CRM. Every method may raise ``TryLater``, ``Unauthorised``, ``Forbidden``."""
+
+    capabilities: Capabilities
+
+    def get(self, task_id: TaskId) -> Task | TaskGone:
+        """Read a task: the truth, whatever was delivered before."""
+
+    def patch(self, task_id: TaskId, changes: TaskChanges, version: int, key: str) -> Task | TaskGone:
+        """Change a task if ``version`` still stands; the same ``key`` again gives the same answer.
+        Raises ``StaleWrite(current)``, ``Refused(fields)``."""
+
+    def report(self, task_id: TaskId, report: StateReport) -> None:
+        """Show a state at the task. A task that is gone is success."""
+
+    def report_connection(self, user_id: UserId, report: ConnectionReport) -> None:
+        """Show a connection's state at its user."""
+
+    def changed_since(self, since: datetime | None, cursor: str | None) -> TaskPage:
+        """Tasks changed since then, oldest first; full for those that are on."""
+
+    def existing(self, ids: Sequence[TaskId]) -> set[TaskId]:
+        """Which of these (at most 100) still exist."""
+
+
+@dataclass(frozen=True, slots=True)
+class CrmAccount:
+    """What an adapter needs to speak with one installation's CRM."""
+
+    base_url: str
+    credentials: str = field(repr=False)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CrmKind:
+    """A kind of CRM, as the one list of CRMs knows it."""
+
+    name: str
+    label: str
+    open: Callable[[CrmAccount], Crm]
+    read_webhook: Callable[[Mapping[str, str], bytes, Sequence[str], datetime], CrmDelivery]
+    """``read_webhook(lower-cased headers, raw body, live secrets, now)``; raises ``NotTrusted``, ``NotReadable``"""
+    new_secret: Callable[[], str]
+    """A fresh webhook secret in this CRM's form."""
+
+
+# --- the back room --------------------------------------------------------------------------------------------------
+
+
+class Lane(StrEnum):
+    """Which line work waits in: a person is waiting (``now``), or nobody is (``backfill``)."""
+
+    NOW = "now"
+    BACKFILL = "backfill"
+
+
+class Doorbell(Protocol):
+    """Wakes a worker for a mailbox. May be lost or doubled without harm; never raises."""
+
+    def ring(self, installation_id: InstallationId, mailbox: str, lane: Lane) -> None:
+        """Somebody, come and see what is due in this mailbox."""
+
+
+class Meter(Protocol):
+    """Counters; a null twin serves where nobody counts."""
+
+    def count(self, name: str, **labels: str) -> None:
+        """One more of these."""
+
+
+MailboxOf = Callable[[ConnectionId], str]
