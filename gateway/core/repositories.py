@@ -1,0 +1,388 @@
+"""The store's port: one transaction, its repositories, and what runs after the commit.
+
+Every method that touches a tenant's rows takes the installation first. Nothing here makes a network call. A unit of work
+rolls back unless ``commit`` is called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from gateway.core.model import (
+    ConnectionId,
+    ConnectionStatus,
+    EventId,
+    Field,
+    FieldConflict,
+    InstallationId,
+    LinkId,
+    LinkStatus,
+    SubscriptionId,
+    TaskId,
+    UserId,
+)
+from gateway.core.ports import Lane
+from gateway.core.records import (
+    Arrival,
+    Conflict,
+    Connection,
+    Due,
+    Entry,
+    EventHint,
+    Installation,
+    InstallationStatus,
+    Lease,
+    LedgerCount,
+    Link,
+    LinkGlance,
+    Parked,
+    Subscription,
+    TaskHint,
+    Topic,
+)
+
+
+class Installations(Protocol):
+    """CRM tenants."""
+
+    def add(self, installation: Installation, api_token_hash: bytes) -> None:
+        """Store a new one."""
+
+    def by_key(self, key: str) -> Installation | None:
+        """By the unguessable key in its webhook URL; removed ones too."""
+
+    def by_token(self, api_token_hash: bytes) -> Installation | None:
+        """By the SHA-256 of its API token; not removed ones."""
+
+    def get(self, installation_id: InstallationId) -> Installation | None:
+        """By id."""
+
+    def all(self) -> Sequence[Installation]:
+        """All that are not removed, oldest first."""
+
+    def set_status(self, installation_id: InstallationId, status: InstallationStatus, reason: str | None) -> None:
+        """Pause, resume, remove."""
+
+    def set_settings(self, installation_id: InstallationId, settings: Mapping[str, Any]) -> None:
+        """Replace the settings."""
+
+    def add_secret(self, installation_id: InstallationId, secret: str, old_until: datetime) -> None:
+        """A new webhook secret; those before it stay valid until ``old_until``."""
+
+    def caught_up(self, installation_id: InstallationId, at: datetime) -> None:
+        """Remember how far the catch-up has come."""
+
+
+class Connections(Protocol):
+    """People's consents."""
+
+    def add(self, connection: Connection) -> None:
+        """Store a new one. A user has at most one that is not disconnected or revoked (a constraint)."""
+
+    def get(self, installation_id: InstallationId, connection_id: ConnectionId) -> Connection | None:
+        """By id."""
+
+    def of_user(self, installation_id: InstallationId, user_id: UserId) -> Connection | None:
+        """The user's newest connection, whatever its status."""
+
+    def of_account(self, issuer: str, subject: str) -> Sequence[Connection]:
+        """All live connections of one provider account, in every installation (to know when its grant may be revoked)."""
+
+    def save(self, connection: Connection) -> None:
+        """Everything but the credential."""
+
+    def save_credential(
+        self, installation_id: InstallationId, connection_id: ConnectionId, credential: bytes, version: int
+    ) -> bool:
+        """Replace the credential if ``version`` is still the stored one; ``False``: somebody was faster or it is gone."""
+
+    def erase_credential(self, installation_id: InstallationId, connection_id: ConnectionId) -> None:
+        """Forget the tokens."""
+
+    def begin_refresh(self, installation_id: InstallationId, connection_id: ConnectionId) -> int | None:
+        """Take the right to refresh for 15 s of database time; ``None``: somebody else is at it."""
+
+    def end_refresh(self, installation_id: InstallationId, connection_id: ConnectionId, number: int) -> None:
+        """Give it back."""
+
+    def to_read(self, now: datetime, limit: int) -> Sequence[Connection]:
+        """Writable connections whose ``next_read_at`` has come."""
+
+    def heard(self, installation_id: InstallationId, connection_id: ConnectionId, at: datetime) -> None:
+        """A push came in."""
+
+    def with_status(self, installation_id: InstallationId, status: ConnectionStatus) -> Sequence[Connection]:
+        """All in one status."""
+
+    def count(
+        self, installation_id: InstallationId, connection_id: ConnectionId, more: LedgerCount
+    ) -> None:
+        """Add to the privacy ledger."""
+
+    def ledger(self, installation_id: InstallationId, connection_id: ConnectionId) -> LedgerCount:
+        """Read the privacy ledger."""
+
+
+class Links(Protocol):
+    """Tasks paired with events."""
+
+    def get(self, installation_id: InstallationId, link_id: LinkId) -> Link | None:
+        """By id."""
+
+    def by_task(self, installation_id: InstallationId, task_id: TaskId) -> Link | None:
+        """By its task, locked against a second ingest until the commit."""
+
+    def by_event(
+        self, installation_id: InstallationId, connection_id: ConnectionId, event_id: EventId
+    ) -> Link | None:
+        """By the event it is paired with now."""
+
+    def add(self, link: Link) -> Link:
+        """Store a new one, or give back the one the task already has."""
+
+    def hint_task(
+        self,
+        installation_id: InstallationId,
+        link_id: LinkId,
+        hint: TaskHint,
+        *,
+        version: int | None,
+        owner_id: UserId | None,
+        status: LinkStatus,
+    ) -> None:
+        """Leave what the CRM told for the next run; ``version``/``owner_id`` replace the known ones where given."""
+
+    def hint_event(
+        self, installation_id: InstallationId, link_id: LinkId, hint: EventHint, *, expected_rev: int | None
+    ) -> bool:
+        """Leave what the calendar told, if the memory is still at ``expected_rev`` (``None``: whatever it is)."""
+
+    def save(self, link: Link, *, read_task_seq: int, read_event_seq: int) -> Link:
+        """Write all but hints of newer runs; clears a hint whose sequence is still the one read. ``memory_rev`` + 1.
+        Where the event hint is newer than the one read it becomes "read again": it was taken under an older memory.
+        ``task_version`` is taken from the link where no newer hint came in."""
+
+    def wipe(self, installation_id: InstallationId, link_id: LinkId) -> None:
+        """Forget all remembered text and the raw deliveries of its task: the switch is off (the event's place too)."""
+
+    def glances(self, installation_id: InstallationId, connection_id: ConnectionId) -> Sequence[LinkGlance]:
+        """Live links with an event in this connection's calendar."""
+
+    def of_connection(self, installation_id: InstallationId, connection_id: ConnectionId) -> Sequence[Link]:
+        """Links whose event is, or waits to be, in this connection's calendar, dormant ones included."""
+
+    def ids_of_owner(
+        self, installation_id: InstallationId, owner_id: UserId, statuses: Sequence[LinkStatus]
+    ) -> Sequence[tuple[LinkId, TaskId]]:
+        """A user's links."""
+
+    def task_ids(self, installation_id: InstallationId, after: TaskId | None, limit: int) -> Sequence[TaskId]:
+        """Live links' tasks in id order, for the existence check."""
+
+    def make_dormant(
+        self, installation_id: InstallationId, connection_id: ConnectionId, *, remember_switch: bool
+    ) -> Sequence[tuple[LinkId, TaskId]]:
+        """In one statement: nothing more is written for these. Gives back those that were live."""
+
+
+class Subscriptions(Protocol):
+    """Standing orders for pushes."""
+
+    def add(self, subscription: Subscription) -> None:
+        """Written before the provider is asked: the first push may be faster than the answer."""
+
+    def get(self, provider: str, channel_id: SubscriptionId) -> Subscription | None:
+        """By the id its pushes name."""
+
+    def save(self, subscription: Subscription) -> None:
+        """Everything but the secret."""
+
+    def mark_push(
+        self, subscription_id: SubscriptionId, *, number: int | None, verified_at: datetime | None, resource: str | None
+    ) -> None:
+        """A push came: remember its number and, the first time, that the subscription works."""
+
+    def of_connection(
+        self, installation_id: InstallationId, connection_id: ConnectionId
+    ) -> Sequence[Subscription]:
+        """All of a connection, newest first."""
+
+    def remove(self, installation_id: InstallationId, subscription_id: SubscriptionId) -> None:
+        """Forget one."""
+
+    def to_renew(self, now: datetime, limit: int) -> Sequence[Subscription]:
+        """Live ones whose ``renew_at`` has come."""
+
+
+class Inbox(Protocol):
+    """What was said to us."""
+
+    def record(self, installation_id: InstallationId | None, arrival: Arrival) -> str | None:
+        """Store one; ``None``: this dedupe id was seen before at this door (nothing stored)."""
+
+    def drop_old(self, bodies_before: datetime, rows_before: datetime, limit: int) -> int:
+        """Retention: raw bodies first, whole rows later. Gives the number touched."""
+
+
+class Outbox(Protocol):
+    """What we still owe: one row per (installation, topic, key), however often it is asked for."""
+
+    def request(
+        self,
+        installation_id: InstallationId,
+        topic: Topic,
+        key: str,
+        *,
+        mailbox: str,
+        now: datetime,
+        lane: Lane = Lane.NOW,
+        due_at: datetime | None = None,
+    ) -> datetime:
+        """Owe it. The first request runs at once; one that comes while it runs, or within 1 s after, becomes one more
+        run at 1 s after that run's end. A parked row is owed again. Gives the time it is due."""
+
+    def lease(self, installation_id: InstallationId, mailbox: str, lane: Lane, now: datetime) -> Lease | None:
+        """Take the oldest due row of a mailbox, if fewer than its limit are taken (``cal:`` 2, of them at most 1 of
+        ``backfill``; ``crm:`` 8) and it is not paused. Cold leases are taken over under a new number. Parked and
+        paused rows are passed over."""
+
+    def take(self, installation_id: InstallationId, topic: Topic, key: str, mailbox: str, now: datetime) -> Lease | None:
+        """Take one row by name, creating it if need be (for work done at once, under the same lock); ``None``: busy."""
+
+    def hold(self, lease: Lease) -> None:
+        """Lock the row until the commit and make sure the lease is still ours; raises ``LeaseLost``."""
+
+    def settle(self, lease: Lease, now: datetime) -> datetime | None:
+        """Paid off; or, if it was asked for again meanwhile, due again: then when. Raises ``LeaseLost``."""
+
+    def postpone(self, lease: Lease, until: datetime, *, counts: bool, reason: str) -> None:
+        """Due again at ``until``; ``counts``: as a failed attempt. Raises ``LeaseLost``."""
+
+    def park(self, lease: Lease, reason: str, now: datetime) -> None:
+        """Set aside until replayed or asked for again. Raises ``LeaseLost``."""
+
+    def cancel(self, installation_id: InstallationId, topic: Topic, key: str) -> None:
+        """Owe it no more (and let a lease on it go cold)."""
+
+    def pause(self, mailbox: str, until: datetime) -> None:
+        """Take nothing from this mailbox before then."""
+
+    def due(self, now: datetime, limit: int) -> Sequence[Due]:
+        """Mailboxes with due, untaken work, oldest first."""
+
+    def next_due(self, installation_id: InstallationId, mailbox: str) -> Due | None:
+        """The mailbox's next untaken work, now or later."""
+
+    def parked(self, installation_id: InstallationId | None, limit: int) -> Sequence[Parked]:
+        """Work set aside."""
+
+    def replay(self, installation_id: InstallationId, topic: Topic, key: str, now: datetime) -> bool:
+        """Owe a parked row again; ``False``: there is none."""
+
+    def drop_settled(self, before: datetime, limit: int) -> int:
+        """Retention of rows that owe nothing."""
+
+
+class Timeline(Protocol):
+    """Every hop of a task, append only."""
+
+    def add(self, installation_id: InstallationId, task_id: TaskId, *entries: Entry) -> None:
+        """Written in the same transaction as the state it tells of."""
+
+    def of_task(self, installation_id: InstallationId, task_id: TaskId, limit: int) -> Sequence[Entry]:
+        """Newest first."""
+
+    def drop_old(self, before: datetime, limit: int) -> int:
+        """Retention."""
+
+
+class Conflicts(Protocol):
+    """What both sides changed at once."""
+
+    def open(self, link: Link, what: FieldConflict, *, version: int, at: datetime) -> str:
+        """Record one; an open one of the same link and field is superseded. Gives its id."""
+
+    def close(
+        self, installation_id: InstallationId, link_id: LinkId, fields: Sequence[Field] | None, how: str, at: datetime
+    ) -> int:
+        """Close a link's open ones in these fields (``None``: all). Gives how many."""
+
+    def get(self, installation_id: InstallationId, conflict_id: str) -> Conflict | None:
+        """By id."""
+
+    def of_link(self, installation_id: InstallationId, link_id: LinkId) -> Sequence[Conflict]:
+        """A link's open ones, oldest first."""
+
+    def search(
+        self,
+        installation_id: InstallationId,
+        *,
+        user_id: UserId | None,
+        open_only: bool,
+        cursor: str | None,
+        limit: int,
+    ) -> tuple[Sequence[Conflict], str | None]:
+        """Oldest first, with a cursor."""
+
+    def expire(self, before: datetime, at: datetime, limit: int) -> Sequence[Conflict]:
+        """Close those open since before then."""
+
+
+class OneUse(Protocol):
+    """Things that may be used once: connect links, OAuth flows, embed tokens. The token is stored hashed."""
+
+    def put(
+        self, kind: str, token: str, payload: Mapping[str, Any], expires_at: datetime, installation_id: InstallationId
+    ) -> None:
+        """Keep an encrypted payload under a token."""
+
+    def take(self, kind: str, token: str, now: datetime) -> Mapping[str, Any] | None:
+        """Use it up; ``None``: unknown, used or expired."""
+
+    def peek(self, kind: str, token: str, now: datetime) -> Mapping[str, Any] | None:
+        """Look without using it."""
+
+    def drop_expired(self, now: datetime, limit: int) -> int:
+        """Retention."""
+
+
+class UnitOfWork(Protocol):
+    """One transaction."""
+
+    installations: Installations
+    connections: Connections
+    links: Links
+    subscriptions: Subscriptions
+    inbox: Inbox
+    outbox: Outbox
+    timeline: Timeline
+    conflicts: Conflicts
+    one_use: OneUse
+
+    def __enter__(self) -> Self:
+        """Begin."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Roll back unless committed."""
+
+    def commit(self) -> None:
+        """Commit, then run what waits for it."""
+
+    def after_commit(self, act: Callable[[], None]) -> None:
+        """Run ``act`` once the commit has succeeded; never if it has not."""
+
+
+class Store(Protocol):
+    """Opens transactions."""
+
+    def begin(self) -> UnitOfWork:
+        """A new one. Raises ``StoreDown`` when the database does not answer."""
+
+
+class StoreDown(Exception):
+    """The database does not answer: senders are told 503, workers back off."""
