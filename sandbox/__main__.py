@@ -1,0 +1,60 @@
+"""`python -m sandbox`: the stand-ins as one process, each on its port, until SIGTERM or SIGINT.
+
+Prints one JSON line with the addresses when all are ready.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import sandbox.crm
+from sandbox.kit.clock import Clock
+from sandbox.kit.standin import StandIn
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the stand-ins whose ports were given (0: any free port) and return 0 after a clean stop."""
+    options = _options(arguments)
+    running = _start(options)
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    print(json.dumps({f"{stand_in.name}_url": stand_in.url for stand_in in running}), flush=True)
+    stopped.wait()
+    for stand_in in running:
+        stand_in.stop()
+    return 0
+
+
+def _start(options: argparse.Namespace) -> list[StandIn]:
+    clock = Clock(options.clock_file)
+    running: list[StandIn] = []
+    if options.crm_port is not None:
+        running.append(
+            sandbox.crm.start(options.crm_port, clock, options.seed, options.notify_delay_ms, options.latency_ms)
+        )
+    return running
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m sandbox", description="Stand-ins for a CRM, Google and Microsoft.")
+    parser.add_argument("--crm-port", type=int, metavar="N", help="serve the CRM on this port (0: any free one)")
+    parser.add_argument("--google-port", type=int, metavar="N", help="serve Google Calendar on this port")
+    parser.add_argument("--graph-port", type=int, metavar="N", help="serve Microsoft Graph on this port")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="ids, tokens and chance follow from it")
+    parser.add_argument("--notify-delay-ms", type=float, default=0, metavar="N", help="wait before a webhook or push")
+    parser.add_argument("--latency-ms", type=float, default=0, metavar="N", help="wait before each answer")
+    parser.add_argument("--clock-file", type=Path, metavar="F", help="seconds added to every now(), shared by all")
+    parser.add_argument(
+        "--quota-per-minute", type=int, metavar="N", help="requests a provider allows a person a minute"
+    )
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
