@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import platform
 import pwd
 import sys
 
@@ -30,7 +31,7 @@ def main(arguments: list[str]) -> int:
     os.setsid()
     if user:
         _become(user)
-    if sys.platform == "linux":
+    if platform.system() == "Linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, death_signal, 0, 0, 0)
         if os.getppid() != parent:  # it went before the order was given
             return _CANNOT_START

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import psycopg
@@ -63,7 +64,7 @@ class Servers:
         if self.place is not None:
             self.place.release(wipe=not self.durable)
 
-    def __enter__(self) -> Servers:
+    def __enter__(self) -> Self:
         """The servers themselves: they run already."""
         return self
 

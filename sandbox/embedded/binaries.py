@@ -80,21 +80,20 @@ def public_copy(program: Program, parent: Path) -> Program:
         return program
     target = parent / f"calendar-gateway-{program.label}"
     if not target.exists():
-        _copy(program, target)
+        _copy(program.home, program.parts, target)
     found = target.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
         raise ServersUnavailable(f"{target} is not a folder of this user alone: remove it and start again.")
     return replace(program, path=target / program.path.relative_to(program.home), home=None)
 
 
-def _copy(program: Program, target: Path) -> None:
+def _copy(home: Path, parts: tuple[str, ...], target: Path) -> None:
     """Copy beside the target, then rename: another start sees all of it or nothing."""
-    assert program.home is not None
     draft = target.with_name(f"{target.name}.{os.getpid()}.part")
     shutil.rmtree(draft, ignore_errors=True)
-    for part in program.parts:
-        if (program.home / part).is_dir():
-            shutil.copytree(program.home / part, draft / part, ignore=shutil.ignore_patterns("include", "*.pyc"))
+    for part in parts:
+        if (home / part).is_dir():
+            shutil.copytree(home / part, draft / part, ignore=shutil.ignore_patterns("include", "*.pyc"))
     for folder, _, files in os.walk(draft):
         Path(folder).chmod(0o755)  # whatever the umask was when the wheel was installed
         for file in files:

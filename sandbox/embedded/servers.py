@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import platform
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -63,7 +63,7 @@ def postgres(program: Program, place: Place, *, durable: bool) -> Server:
         _initdb(program, data, place)
     _end_orphan(_first_line(data / "postmaster.pid"), str(data))
     (data / "postmaster.pid").unlink(missing_ok=True)  # its number may by now be another process'
-    command = [program.path, "-D", data, "-k", place.sockets, "-h", "", "-p", str(PORT)]
+    command: list[str | Path] = [program.path, "-D", data, "-k", place.sockets, "-h", "", "-p", str(PORT)]
     for setting in ("timezone=UTC", "log_timezone=UTC", f"fsync={'on' if durable else 'off'}"):
         command += ["-c", setting]
     stop = signal.SIGINT if durable else signal.SIGQUIT  # fast; immediate
@@ -153,7 +153,7 @@ def _command_line(pid: int) -> str:
     """What a process runs; empty when there is none of that number."""
     if pid <= 0:
         return ""
-    if sys.platform == "linux":
+    if platform.system() == "Linux":
         try:
             return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:

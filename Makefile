@@ -1,0 +1,34 @@
+# Every target does the set-up it needs, on a bare machine with Python 3.11+ and nothing else. Start with: make help
+PYTHON ?= python3
+PORT ?= 8080
+DEMO_DIR ?= .demo
+HYPOTHESIS_PROFILE ?= ci
+VENV := .venv/bin
+export PORT DEMO_DIR HYPOTHESIS_PROFILE
+
+.DEFAULT_GOAL := help
+.PHONY: help setup check test demo lock clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: ## .venv with the pinned requirements (nothing to do when they are there)
+	@$(PYTHON) bin/setup.py
+
+check: setup ## ruff, mypy --strict, the dependency rule
+	@$(VENV)/ruff check .
+	@$(VENV)/mypy
+	@$(VENV)/python -m pytest -q tests/test_architecture.py
+
+test: setup ## the whole suite, on real servers and in a real browser (ARGS="-k name" to choose)
+	@browser=$$($(VENV)/python bin/browser.py) && CHROMIUM="$$browser" exec $(VENV)/python -m pytest $(ARGS)
+
+demo: setup ## everything on this machine, without an account: PORT=8080 DEMO_DIR=.demo
+	@exec $(VENV)/python -m sandbox.demo
+
+lock: setup ## write constraints.txt anew from what requirements*.txt resolve to
+	@$(VENV)/python bin/lock.py
+
+clean: ## remove what setup, tests and demo made here
+	@rm -rf .venv .venv.lock .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* htmlcov tests/artefacts
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
