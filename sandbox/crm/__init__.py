@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from http import HTTPStatus
 
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
@@ -57,5 +58,5 @@ def _app(book: Book) -> Flask:
 def _as_problem(error: HTTPException) -> Response:
     """Unknown routes and methods as problem documents; 500 is the stand-in's own fault and names nothing."""
     status = error.code or 500
-    errors = [FieldError("request", "not_in_the_contract")] if status < 500 else []
+    errors = [FieldError("request", "not_in_the_contract")] if status < HTTPStatus.INTERNAL_SERVER_ERROR else []
     return Problem(status, error.name.lower().replace(" ", "_"), errors).response()

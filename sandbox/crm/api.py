@@ -20,6 +20,8 @@ from sandbox.kit.plane import served
 # https://www.rfc-editor.org/rfc/rfc9110#name-if-match: a star, or quoted tags; a bare version is none.
 _ENTITY_TAGS = re.compile(r'\*|(W/)?"[^"]*"(\s*,\s*(W/)?"[^"]*")*')
 
+_LONGEST_KEY = 255
+
 
 def blueprint(book: Book) -> Blueprint:
     """The routes `/tasks` and `/users`."""
@@ -109,7 +111,7 @@ def _patch_by_person(book: Book, task_id: str, person: Person) -> Response:
 def _patch_by_gateway(book: Book, task_id: str) -> Response:
     patch = auth.object_sent(auth.MERGE_PATCH)
     key = request.headers.get("Idempotency-Key", "").strip()
-    if not key or len(key) > 255:
+    if not key or len(key) > _LONGEST_KEY:
         raise refuse(400, "Idempotency-Key", "required" if not key else "too_long")
     if "If-Match" not in request.headers:
         raise refuse(428, "If-Match", "required")

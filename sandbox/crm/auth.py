@@ -87,11 +87,12 @@ def _bearer(asked: Request) -> str | None:
 
 
 def _about(book: Book, path: str) -> str | None:
-    parts = path.strip("/").split("/")
-    if len(parts) < 2 or parts[0] not in ("tasks", "users"):
+    kind, _, rest = path.strip("/").partition("/")
+    item_id = rest.partition("/")[0]
+    if not item_id or kind not in ("tasks", "users"):
         return None
     try:
-        user_id = book.any_task(parts[1]).owner_id if parts[0] == "tasks" else parts[1]
+        user_id = book.any_task(item_id).owner_id if kind == "tasks" else item_id
         return book.person(user_id).email
     except Problem:
         # About nobody we know: such a request still runs, and gets its 404 from the handler.

@@ -34,6 +34,10 @@ class _Contents:
     count: int = 0
     last_change: datetime | None = None
 
+    @classmethod
+    def of(cls, seed: int) -> _Contents:
+        return cls(random.Random(seed))
+
 
 class Book:
     """The CRM's data and the rules of changing it; every change is announced in the order it was made."""
@@ -42,12 +46,12 @@ class Book:
         self.clock, self.announcer = clock, announcer
         self.answers = Answers()
         self._lock = threading.RLock()
-        self._in = _Contents(random.Random(seed))
+        self._in = _Contents.of(seed)
 
     def reset(self, seed: int) -> None:
         """Forget everything, the installation and the idempotency keys included, and start again from `seed`."""
         with self._lock:
-            self._in = _Contents(random.Random(seed))
+            self._in = _Contents.of(seed)
             self.answers = Answers()
             self.announcer.installation = None
             self.announcer.stopped_by_410 = False
@@ -149,8 +153,10 @@ class Book:
             return task
 
     def edit(self, task_id: str, patch: Mapping[str, Any], by: Person | None, fits: Callable[[Task], bool]) -> Task:
-        """A patch by a person or (None) by the gateway. Raises Invalid, or a 412 problem with the task in it when
-        `fits` (the caller's If-Match) says no."""
+        """A patch by a person or (None) by the gateway.
+
+        Raises Invalid, or a 412 problem with the task in it when `fits` (the caller's If-Match) says no.
+        """
         with self._lock:
             before = self.task(task_id)
             if not fits(before):

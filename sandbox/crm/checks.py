@@ -22,6 +22,7 @@ PRIORITIES = ("none", "low", "normal", "high", "urgent")
 CAUSES = ("deleted", "archived", "out_of_reach")
 TITLE_LIMIT = 255
 DESCRIPTION_LIMIT = 8 * 1024
+MINUTES_LIMIT = 24 * 60
 _DUE_KEYS = frozenset({"date", "date_time", "time_zone"})
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 # RFC 3339, section 5.6: https://www.rfc-editor.org/rfc/rfc3339#section-5.6
@@ -84,7 +85,7 @@ def minutes(value: object, name: str = "duration_minutes") -> int | None:
     """A length in whole minutes, 1 to 1440, or None for the installation's default."""
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1440:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MINUTES_LIMIT:
         raise invalid(name, "must_be_minutes")
     return value
 

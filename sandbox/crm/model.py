@@ -53,8 +53,11 @@ class Due:
 
 @dataclass(frozen=True)
 class Task:
-    """A task at one version. `gone` is None, or the cause it was taken away by; `locked` are the fields that the
-    gateway is refused, with `lock_code` as the reason."""
+    """A task at one version.
+
+    `gone` is None, or the cause it was taken away by; `locked` are the fields that the gateway is refused, with
+    `lock_code` as the reason.
+    """
 
     id: str
     version: int

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
 from math import floor
 from typing import Any
 
@@ -23,14 +24,16 @@ from sandbox.kit.sender import Delivery, Sender
 RETRIES_S = (1.0, 5.0, 15.0, 60.0, 300.0, 1800.0, 7200.0, 18000.0, 36000.0, 50400.0, 86400.0)
 """Waits before each further attempt: quick at first, then as the specification advises, about two days in all."""
 PAYLOADS = ("careful", "full", "thin")
-_GONE = 410
 
 
 @dataclass
 class Behaviour:
-    """How this CRM's webhooks are written: `payload` careful (full only while on), full (always, as a careless vendor
-    does) or thin (never more than id, version and switch); `actor` says whether they tell who did it. `write_ms` is
-    how long a PATCH takes between claiming its idempotency key and the write."""
+    """How this CRM behaves.
+
+    `payload` is careful (full only while on), full (always, as a careless vendor does) or thin (never more than id,
+    version and switch); `actor` says whether webhooks tell who did it. `write_ms` is how long a PATCH of the
+    gateway's takes between claiming its idempotency key and the write.
+    """
 
     payload: str = "careful"
     actor: bool = True
@@ -149,7 +152,7 @@ class Announcer:
 
     def _heard(self, installation: Installation, status: int | None) -> None:
         """410 means that the receiver is gone for good: stop until webhooks are installed anew."""
-        if status == _GONE and installation is self.installation:
+        if status == HTTPStatus.GONE and installation is self.installation:
             self.stopped_by_410 = True
 
 

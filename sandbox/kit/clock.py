@@ -45,7 +45,7 @@ class Clock:
             total = self._refresh(self._path) + seconds
             draft = self._path.with_name(f"{self._path.name}.{os.getpid()}.{threading.get_ident()}")
             draft.write_text(f"{total:.6f}\n", encoding="ascii")
-            os.replace(draft, self._path)
+            draft.replace(self._path)
             self._refresh(self._path)
 
     def _refresh(self, path: Path) -> float:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 KINDS = ("status", "drop", "cut_after_write", "delay", "duplicate", "hold")
+_STATUSES = range(100, 600)
 _SPEC_KEYS = frozenset({"match", "do", "times", "status", "headers", "body", "delay_ms"})
 _MATCH_KEYS = frozenset({"direction", "method", "path", "person"})
 
@@ -61,8 +62,10 @@ class Faults:
         self._count = 0
 
     def add(self, spec: Mapping[str, Any]) -> str:
-        """Put a rule in force and return its id. All keys of `match` are optional; `path` is searched as a regular
-        expression; `person` is an e-mail address. `times` absent means once, null means until cleared.
+        """Put a rule in force and return its id.
+
+        All keys of `match` are optional; `path` is searched as a regular expression; `person` is an e-mail address.
+        `times` absent means once, null means until cleared.
 
         Raises BadFault, naming the key, when the description cannot be used.
         """
@@ -126,7 +129,7 @@ def _read(spec: Mapping[str, Any], fault_id: str) -> _Rule:
 def _read_fault(spec: Mapping[str, Any], fault_id: str) -> Fault:
     status, headers, delay_ms = spec.get("status", 500), spec.get("headers") or {}, spec.get("delay_ms", 0)
     _refuse_unless(spec.get("do") in KINDS, "do", "one of " + ", ".join(KINDS))
-    _refuse_unless(_is_whole(status) and 100 <= status <= 599, "status", "an HTTP status")
+    _refuse_unless(_is_whole(status) and status in _STATUSES, "status", "an HTTP status")
     _refuse_unless(isinstance(headers, Mapping), "headers", "an object of strings")
     _refuse_unless(isinstance(delay_ms, int | float) and delay_ms >= 0, "delay_ms", "a number of milliseconds")
     texts = {str(name): str(value) for name, value in headers.items()}

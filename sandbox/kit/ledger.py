@@ -36,15 +36,17 @@ class Entry(TypedDict):
 
 
 class Ledger:
-    """An append-only list that any thread may write; numbers grow by one and are never used twice, not even after
-    `clear`."""
+    """An append-only list that any thread may write.
+
+    Numbers grow by one and are never used twice, not even after `clear`.
+    """
 
     def __init__(self, limit: int = LIMIT) -> None:
         self._lock = threading.Lock()
         self._entries: deque[Entry] = deque(maxlen=limit)
         self._last = 0
 
-    def record(
+    def record(  # noqa: PLR0913 - an entry has that many parts, and all are named
         self,
         *,
         at: datetime,

@@ -17,6 +17,7 @@ from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import Blueprint, Flask, g, jsonify, request
+from flask import Response as FlaskResponse
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Request, Response
 
@@ -72,7 +73,7 @@ def served(items: Iterable[tuple[str, bool]]) -> None:
     g.ours = [ours for _, ours in pairs]
 
 
-def _hand_over(response: Any) -> Any:
+def _hand_over(response: FlaskResponse) -> FlaskResponse:
     request.environ["sandbox.served"] = (g.get("ids", []), g.get("ours", []))
     return response
 

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 import requests
@@ -31,7 +32,7 @@ _log = logging.getLogger(__name__)
 
 def no_answer_or_server_error(status: int | None) -> bool:
     """The usual rule for trying again: no answer at all, a 5xx, or 429."""
-    return status is None or status >= 500 or status == 429
+    return status is None or status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS
 
 
 def _nothing(status: int | None) -> None:
@@ -179,7 +180,7 @@ class Sender:
                 try:
                     if job.era == self._era:
                         self._attempt(session, job)
-                except Exception:
+                except Exception:  # noqa: BLE001 - one bad delivery must not end the thread of all the others
                     _log.exception("a delivery for %s could not be attempted", job.delivery.key)
                 finally:
                     self._leave_lane(job.delivery.key)

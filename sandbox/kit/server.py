@@ -116,7 +116,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             _shut(self.connection)
             return
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever it was, the caller gets an answer and the log the reason
             _log.exception("a stand-in failed on %s", self.command)
             status, headers, body = "500 Internal Server Error", [], b"the stand-in itself failed; see its log"
         self._write(status, headers, body)
@@ -177,7 +177,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
         self.wfile.flush()
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
         """Say nothing: the ledger is the record, and paths and queries can hold codes and tokens."""
 
 
@@ -186,7 +186,9 @@ def run(app: WSGIApplication, environ: WSGIEnvironment) -> Answer:
     started: list[tuple[str, list[tuple[str, str]]]] = []
     written: list[bytes] = []
 
-    def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], object]:
+    def start_response(
+        status: str, headers: list[tuple[str, str]], _exc_info: object = None, /
+    ) -> Callable[[bytes], object]:
         started.append((status, headers))
         return written.append
 
