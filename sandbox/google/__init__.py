@@ -1,0 +1,11 @@
+"""The Google stand-in: OAuth and Calendar v3 over real HTTP, as strict as the real API.
+
+Every rule names its public source. Where to look: ``api`` is the door, ``events_api``, ``listing``,
+``calendars_api`` and ``channels_api`` are the methods, ``content`` is what an event may hold, ``oauth``,
+``consent`` and ``grants`` are the sign-in, ``world`` is the state, ``admin`` the admin plane. Not modelled: guests'
+own copies of an event, free/busy, settings, imports, batches.
+"""
+
+from sandbox.google.app import GoogleStandIn, start
+
+__all__ = ["GoogleStandIn", "start"]
