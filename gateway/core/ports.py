@@ -248,10 +248,11 @@ class ConnectionReport:
 
 @dataclass(frozen=True, slots=True)
 class TaskPage:
-    """One page of a catch-up. ``cursor``: where to go on, ``None`` at the end."""
+    """One page of a catch-up. ``cursor``: where to go on, ``None`` at the end. ``faults``: what could not be read."""
 
     tasks: Sequence[tuple[TaskId, TaskState]]
     cursor: str | None
+    faults: tuple[str, ...] = ()
 
 
 class Crm(Protocol):
