@@ -1,0 +1,1 @@
+"""The decisions, without clock or I/O."""
