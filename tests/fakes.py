@@ -95,17 +95,17 @@ class FakeAccount:
         with self.served("calendars", ""):
             if not self.lists:
                 return []
-            return [CalendarInfo(id, shelf.name, id == "primary", "UTC") for id, shelf in self.shelves.items()]
+            return [CalendarInfo(name, one.name, name == "primary", "UTC") for name, one in self.shelves.items()]
 
     def create_calendar(self, name: str, zone: str | None) -> CalendarInfo:
         """See ``ports.Account``."""
         with self.served("create_calendar", ""):
             return self.add_calendar(f"calendar-{len(self.shelves) + 1}", name, zone)
 
-    def add_calendar(self, id: str, name: str = "", zone: str | None = "UTC") -> CalendarInfo:
+    def add_calendar(self, calendar: str, name: str = "", zone: str | None = "UTC") -> CalendarInfo:
         """A further calendar of this account, as its person would make one."""
-        self.shelves[id] = _Shelf(name or id)
-        return CalendarInfo(id, name or id, False, zone)
+        self.shelves[calendar] = _Shelf(name or calendar)
+        return CalendarInfo(calendar, name or calendar, False, zone)
 
     def open(self, calendar_id: str = "primary", style: Style | None = None) -> FakeCalendar:
         """The port onto one calendar."""
@@ -174,7 +174,7 @@ class FakeAccount:
     def live(self, calendar: str = "primary") -> dict[EventId, Event]:
         """What the person sees in a calendar."""
         shelf = self.shelves.get(calendar, _Shelf(""))
-        return {id: one.event for id, one in shelf.events.items() if one.absence is None}
+        return {name: one.event for name, one in shelf.events.items() if one.absence is None}
 
     def count(self, *methods: str) -> int:
         """How many calls of these methods came in (of any, without names)."""
@@ -211,11 +211,11 @@ class FakeCalendar:
             known = self._known(event_id)
             if known is not None:
                 return known
-            id = event_id if self._account.ids_are_ours else EventId(f"AAMk{len(self._account.inserted)}=")
-            self._account.inserted[self._id, event_id] = id
+            name = event_id if self._account.ids_are_ours else EventId(f"AAMk{len(self._account.inserted)}=")
+            self._account.inserted[self._id, event_id] = name
             blank = Event(
-                id=id, etag="", number=None, title="", start=_start(write.span), length=write.span.length,
-                look=Look("", "default"), url=f"https://calendar.example/{id}", description="", link=mark.link,
+                id=name, etag="", number=None, title="", start=_start(write.span), length=write.span.length,
+                look=Look("", "default"), url=f"https://calendar.example/{name}", description="", link=mark.link,
             )  # fmt: skip
             return self._account.put(
                 self._id, _Stored(written(blank, write, self._style), mark.tag, self._account.now())
@@ -299,7 +299,7 @@ class FakeCalendar:
 
 
 def written(event: Event, write: EventWrite, style: Style) -> Event:
-    """The event after a write, as the fake's calendar keeps it. Colours are the priority's own words, or the style's."""
+    """The event after a write. Colours are the priority's own words, or the style's."""
     if write.span is not None:
         event = replace(event, start=_start(write.span), length=write.span.length)
     return replace(
