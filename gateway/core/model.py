@@ -324,8 +324,8 @@ class Memory:
     """All that one link remembers between two runs.
 
     ``task`` and ``event`` are the sides as last seen, good for an optimistic write and for nothing else.
-    ``own_etag``: the event's etag is that of our own last write, so nobody touched it since.
     ``last_number``: the highest write number ever noted; numbers are never used twice.
+    ``absent_at``/``task_absent_at``: when a read first said "not found"; only a second one, later, is believed.
     """
 
     task: Task | None = None
@@ -334,15 +334,15 @@ class Memory:
     sent: Sent = Sent()
     owed: Owed | None = None
     last_number: int = 0
-    own_etag: bool = False
     kept_look: Look | None = None
     refusals: tuple[Refusal, ...] = ()
     absent_at: datetime | None = None
+    task_absent_at: datetime | None = None
 
     def without_event(self) -> Memory:
         """The same memory after the event is gone: nothing agreed, nothing owed, numbers go on."""
         return replace(
-            self, event=None, agreed=None, sent=Sent(), owed=None, own_etag=False, kept_look=None, absent_at=None
+            self, event=None, agreed=None, sent=Sent(), owed=None, kept_look=None, absent_at=None
         )
 
 

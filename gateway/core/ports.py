@@ -13,7 +13,6 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from gateway.core.model import (
-    ConnectionId,
     Event,
     EventId,
     EventWrite,
@@ -54,7 +53,7 @@ class Style:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """How our events are told from all others. ``tag``: deployment and account, filterable. ``link``: opaque link id."""
+    """How our events are told from others. ``tag``: deployment and account, filterable. ``link``: opaque link id."""
 
     tag: str
     link: str
@@ -325,5 +324,3 @@ class Meter(Protocol):
     def count(self, name: str, **labels: str) -> None:
         """One more of these."""
 
-
-MailboxOf = Callable[[ConnectionId], str]

@@ -107,8 +107,8 @@ class Link:
     """One task paired with one event.
 
     ``memory`` is written by the holder of the link's lease only; ``memory_rev`` grows with each such write.
-    ``task_hint``/``event_hint`` are left by ingest and pull for the next run; ``task_seq``/``event_seq`` grow with each,
-    so that a run clears only the hint it has used. ``task_version`` is the newest version heard of.
+    ``task_hint``/``event_hint`` are left by ingest and pull for the next run; ``task_seq``/``event_seq`` grow with
+    each, so that a run clears only the hint it has used. ``task_version`` is the newest version heard of.
     ``leaving``: former places whose events are to be deleted. ``reported``: digest of the last state the CRM was told.
     ``switched_on_before``: the switch was on when we turned it off because access was lost.
     """

@@ -1,7 +1,7 @@
 """The store's port: one transaction, its repositories, and what runs after the commit.
 
-Every method that touches a tenant's rows takes the installation first. Nothing here makes a network call. A unit of work
-rolls back unless ``commit`` is called.
+Every method that touches a tenant's rows takes the installation first. Nothing here makes a network call. A unit of
+work rolls back unless ``commit`` is called.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Connections(Protocol):
         """The user's newest connection, whatever its status."""
 
     def of_account(self, issuer: str, subject: str) -> Sequence[Connection]:
-        """All live connections of one provider account, in every installation (to know when its grant may be revoked)."""
+        """All live connections of one provider account, in every installation: who else uses its grant."""
 
     def save(self, connection: Connection) -> None:
         """Everything but the credential."""
@@ -97,7 +97,8 @@ class Connections(Protocol):
     def save_credential(
         self, installation_id: InstallationId, connection_id: ConnectionId, credential: bytes, version: int
     ) -> bool:
-        """Replace the credential if ``version`` is still the stored one; ``False``: somebody was faster or it is gone."""
+        """Replace the credential if ``version`` is still the stored one; ``False``: somebody was faster, or it is
+        gone."""
 
     def erase_credential(self, installation_id: InstallationId, connection_id: ConnectionId) -> None:
         """Forget the tokens."""
@@ -249,8 +250,11 @@ class Outbox(Protocol):
         ``backfill``; ``crm:`` 8) and it is not paused. Cold leases are taken over under a new number. Parked and
         paused rows are passed over."""
 
-    def take(self, installation_id: InstallationId, topic: Topic, key: str, mailbox: str, now: datetime) -> Lease | None:
-        """Take one row by name, creating it if need be (for work done at once, under the same lock); ``None``: busy."""
+    def take(
+        self, installation_id: InstallationId, topic: Topic, key: str, mailbox: str, now: datetime
+    ) -> Lease | None:
+        """Take one row by name, creating it if need be (for work done at once, under the same lock); ``None``:
+        busy."""
 
     def hold(self, lease: Lease) -> None:
         """Lock the row until the commit and make sure the lease is still ours; raises ``LeaseLost``."""

@@ -1,0 +1,131 @@
+"""One run over one link, from what is known to a state both sides share, without any I/O.
+
+A journey is a generator: it yields effects (``core.effects``) and is sent their answers. Every write is *noted* in a
+:class:`~gateway.core.effects.Save` before it is made, so it may be abandoned at any yield (a crash, a provider that
+asks to come back later) and the next journey finds its way from what was saved. ``services.sync`` carries effects out
+for real; ``tests/core/test_machine.py`` plays the world, and death at every step.
+
+Assumed sides: a delivered snapshot is the task, what we last saw is the event, and conditional writes prove both. An
+assumed side never counts as read: once a write was refused as stale, it is read and decided again, and no conflict is
+recorded on a task that was not read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from gateway.core import effects as fx
+from gateway.core import reconcile as rc
+from gateway.core.errors import TryLater
+from gateway.core.event_side import delete_event, insert, learn_event, patch_event, read_event, relocate, same_calendar
+from gateway.core.model import LinkStatus, Memory, Reason, State, Task, TaskOff
+from gateway.core.records import Link
+from gateway.core.run import Run, Steps
+from gateway.core.stories import Actor, Story
+from gateway.core.task_side import learn_task, patch_task, read_task
+
+MAX_TURNS = 8
+"""How often a run decides anew when both sides keep moving, before it comes back later."""
+
+
+def journey(link: Link, now: datetime, *, replays_keys: bool = True) -> Steps:
+    """Bring one link's task and event in step. Raises ``TryLater`` where it must come back; errors of the ports pass
+    through it untouched. ``replays_keys``: the CRM answers a repeated idempotency key without doing it again."""
+    run = Run(now, link, replays_keys, off_reason=link.reason if link.state is State.OFF else None)
+    yield from learn_task(run)
+    where = yield from _find_home(run)
+    yield from learn_event(run, where)
+    for _turn in range(MAX_TURNS):
+        facts = _facts(run, where)
+        step = rc.decide(run.memory, facts)
+        if isinstance(step, rc.Rest):
+            yield from _rest(run, where, step)
+            return
+        owner = run.task.owner if isinstance(run.task, Task) else None
+        yield from _act(run, where, facts, step)
+        if isinstance(run.task, Task) and run.task.owner != owner:
+            where = yield from _find_home(run)
+    raise TryLater("both sides keep changing")
+
+
+def _act(run: Run, where: fx.Whereabouts, facts: rc.Facts, step: rc.Step) -> Steps:
+    """Carry out one step."""
+    match step, where.home:
+        case ((rc.PatchEvent(owed=owed) | rc.Relocate(conflicts=owed)), _) if _unproven(run, owed):
+            yield from read_task(run)
+        case rc.PatchEvent(), _:
+            yield from patch_event(run, step)
+        case rc.PatchTask(), _:
+            yield from patch_task(run, step)
+        case rc.ReadEvent(), _:
+            yield from read_event(run)
+        case rc.DeleteEvent(), _:
+            yield from delete_event(run)
+        case rc.Insert(), fx.Home() as home:
+            yield from insert(run, home, step)
+        case rc.Relocate(conflicts), fx.Home() as home:
+            yield from relocate(run, home, facts, conflicts)
+        case _:
+            raise ValueError(f"{type(step).__name__} needs a home")
+
+
+def _unproven(run: Run, owed: object) -> bool:
+    """A conflict would be recorded on a task that is only assumed: a newer version may be on its way."""
+    conflicts = owed if isinstance(owed, tuple) else getattr(owed, "conflicts", ())
+    return bool(conflicts) and not run.task_is_read
+
+
+def _find_home(run: Run) -> Generator[fx.Effect, Any, fx.Whereabouts]:
+    owner = run.task.owner if isinstance(run.task, Task) else None
+    if owner is not None:
+        run.link = replace(run.link, owner_id=owner.id)
+    where: fx.Whereabouts = yield fx.FindHome(owner.id if owner else None)
+    return where
+
+
+def _facts(run: Run, where: fx.Whereabouts) -> rc.Facts:
+    place = run.link.place
+    moved = place is not None and where.home is not None and not same_calendar(place, where.home.place_of(0))
+    left = place is not None and where.why_not is Reason.OWNER_NOT_CONNECTED and where.old is fx.Reach.NOW
+    return rc.Facts(
+        now=run.now,
+        task=run.task or TaskOff(),
+        event=run.event,
+        rules=where.home.rules if where.home else where.rules,
+        home=where.why_not,
+        away=moved or left,
+        off_reason=run.off_reason,
+    )
+
+
+def _rest(run: Run, where: fx.Whereabouts, step: rc.Rest) -> Steps:
+    """Both sides agree, or nothing can be done now: say so, and forget what need not be known."""
+    for place in run.link.leaving:
+        yield fx.DeleteEvent(place)
+        run.tell(Actor.GATEWAY, Story.EVENT_MOVED)
+    run.closes.extend(step.closes)
+    waits = step.ends and run.link.place is not None and where.old is fx.Reach.LATER
+    ends = step.ends and not waits
+    reason = where.why_not if waits else step.reason
+    run.link = replace(
+        run.link,
+        leaving=(),
+        state=step.state,
+        reason=reason,
+        reason_fields=step.fields,
+        status=LinkStatus.OFF if ends else run.link.status,
+        synced_at=run.now if step.state is State.SYNCED and run.wrote else run.link.synced_at,
+    )
+    if step.agreed is not None:
+        run.remember(agreed=step.agreed)
+    if step.keeps_event:
+        run.tell(Actor.GATEWAY, Story.EVENT_KEPT)
+    elif not run.wrote:
+        told = Story.WAITING if step.state is State.PENDING or waits else Story.NOTHING_TO_DO
+        run.tell(Actor.GATEWAY, told, reason=reason.value if reason else None)
+    if ends:
+        run.link = replace(run.link, memory=Memory(last_number=run.memory.last_number), place=None, event_url=None)
+    yield from run.save(final=True, wipes=ends)
