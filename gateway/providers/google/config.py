@@ -1,0 +1,28 @@
+"""Where Google is, and who we are to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+
+def _machine_time() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class GoogleConfig:
+    """One OAuth client and the endpoints it speaks to; the defaults are the real ones.
+
+    Sources: https://developers.google.com/identity/protocols/oauth2/web-server and the Calendar v3 discovery document.
+    ``now``: aware UTC, for token lifetimes and for a ``Retry-After`` in an answer without a date.
+    """
+
+    client_id: str
+    client_secret: str = field(repr=False)
+    auth_uri: str = "https://accounts.google.com/o/oauth2/v2/auth"
+    token_uri: str = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address, not a token
+    revoke_uri: str = "https://oauth2.googleapis.com/revoke"
+    calendar_endpoint: str = "https://www.googleapis.com/calendar/v3/"
+    now: Callable[[], datetime] = field(default=_machine_time, repr=False, compare=False)

@@ -1,0 +1,1 @@
+"""The providers' adapters, each in isolation."""
