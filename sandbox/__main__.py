@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import sandbox.crm
+import sandbox.google
 from sandbox.kit.clock import Clock
 from sandbox.kit.standin import StandIn
 
@@ -33,11 +34,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _start(options: argparse.Namespace) -> list[StandIn]:
     clock = Clock(options.clock_file)
+    pace = {"notify_delay_ms": options.notify_delay_ms, "latency_ms": options.latency_ms}
     running: list[StandIn] = []
     if options.crm_port is not None:
-        running.append(
-            sandbox.crm.start(options.crm_port, clock, options.seed, options.notify_delay_ms, options.latency_ms)
+        running.append(sandbox.crm.start(options.crm_port, clock, options.seed, **pace))
+    if options.google_port is not None:
+        google = sandbox.google.start(
+            options.google_port, clock, options.seed, quota_per_minute=options.quota_per_minute, **pace
         )
+        running.append(google)
     return running
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 from standardwebhooks import Webhook
+from standardwebhooks.webhooks import EmptyWebhookSecretError
 
 from sandbox.crm import checks
 from sandbox.crm.book import Book
@@ -138,7 +139,7 @@ def _installation(asked: dict[str, Any]) -> Installation:
     secrets = asked.get("webhook_secret")
     try:
         signers = tuple(Webhook(secret) for secret in ([secrets] if isinstance(secrets, str) else secrets or ()))
-    except (ValueError, TypeError, RuntimeError) as error:
+    except (ValueError, TypeError, RuntimeError, EmptyWebhookSecretError) as error:
         raise refuse(422, "webhook_secret", "not_whsec_base64") from error
     if not signers:
         raise refuse(422, "webhook_secret", "required")

@@ -45,6 +45,12 @@ class Ledger:
         self._lock = threading.Lock()
         self._entries: deque[Entry] = deque(maxlen=limit)
         self._last = 0
+        self._era = 0
+
+    @property
+    def era(self) -> int:
+        """How often the ledger was cleared."""
+        return self._era
 
     def record(  # noqa: PLR0913 - an entry has that many parts, and all are named
         self,
@@ -60,8 +66,13 @@ class Ledger:
         status: int | None = None,
         ids: Sequence[str] = (),
         ours: Sequence[bool] = (),
+        era: int | None = None,
     ) -> int:
-        """Write one entry and return its number. `at` is when the request arrived or the delivery left."""
+        """Write one entry and return its number. `at` is when the request arrived or the delivery left.
+
+        With `era`, the entry is left out when the ledger was cleared since that was read: what began before a reset
+        is not news after it.
+        """
         entry: Entry = {
             "n": 0,
             "at": iso(at),
@@ -77,6 +88,8 @@ class Ledger:
             "ours": list(ours),
         }
         with self._lock:
+            if era not in (None, self._era):
+                return self._last
             self._last += 1
             entry["n"] = self._last
             self._entries.append(entry)
@@ -92,4 +105,5 @@ class Ledger:
     def clear(self) -> None:
         """Forget every entry; numbering goes on."""
         with self._lock:
+            self._era += 1
             self._entries.clear()

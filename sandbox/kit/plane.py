@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import Blueprint, Flask, g, jsonify, request
@@ -78,6 +78,11 @@ def _hand_over(response: FlaskResponse) -> FlaskResponse:
     return response
 
 
+class _Arrival(NamedTuple):
+    at: datetime
+    era: int
+
+
 class _Gate:
     def __init__(self, inner: WSGIApplication, plane: Plane) -> None:
         self._inner = inner
@@ -86,7 +91,7 @@ class _Gate:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"].startswith(PREFIX):
             return self._inner(environ, start_response)
-        asked, arrived = Request(environ), self._plane.clock.now()
+        asked, arrived = Request(environ), _Arrival(self._plane.clock.now(), self._plane.ledger.era)
         body = asked.get_data()
         if self._plane.latency_s:
             time.sleep(self._plane.latency_s)
@@ -126,10 +131,11 @@ class _Gate:
         self._plane.faults.hold(released.set)
         released.wait(HOLD_LIMIT_S)
 
-    def _record(self, asked: Request, body: bytes, arrived: datetime, caller: Caller, status: int | None) -> None:
+    def _record(self, asked: Request, body: bytes, arrived: _Arrival, caller: Caller, status: int | None) -> None:
         ids, ours = asked.environ.get("sandbox.served", ([], []))
         self._plane.ledger.record(
-            at=arrived,
+            at=arrived.at,
+            era=arrived.era,
             direction="in",
             caller=caller.name,
             method=asked.method,

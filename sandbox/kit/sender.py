@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import requests
 
 from sandbox.kit.clock import Clock
-from sandbox.kit.faults import Faults
+from sandbox.kit.faults import Fault, Faults
 from sandbox.kit.ledger import Ledger
 
 TIMEOUT_S = (3.0, 10.0)
@@ -114,7 +114,7 @@ class Sender:
     def submit(self, delivery: Delivery) -> None:
         """Send it from a thread of the pool, in order within its key. Raises ValueError for a host not on loopback."""
         require_loopback(delivery.url)
-        self._schedule(_Job(delivery, self._era), self._delay_s)
+        self._schedule(_Job(delivery, self._era), self._clock.now(), self._delay_s)
 
     def forget(self) -> None:
         """Drop everything queued, waiting to be retried or held; attempts in flight finish and are not repeated."""
@@ -133,7 +133,7 @@ class Sender:
         for _ in self._threads:
             self._ready.put(None)
 
-    def _schedule(self, job: _Job, wait_s: float) -> None:
+    def _schedule(self, job: _Job, since: datetime, wait_s: float) -> None:
         with self._changed:
             if job.era != self._era:
                 return
@@ -141,7 +141,7 @@ class Sender:
                 self._enter_lane(job)
                 return
             self._count += 1
-            due = self._clock.now() + timedelta(seconds=wait_s)
+            due = since + timedelta(seconds=wait_s)
             heapq.heappush(self._later, (due, self._count, job))
             self._changed.notify_all()
 
@@ -178,49 +178,56 @@ class Sender:
             session.trust_env = False
             while (job := self._ready.get()) is not None:
                 try:
-                    if job.era == self._era:
-                        self._attempt(session, job)
+                    self._attempt(session, job)
                 except Exception:  # noqa: BLE001 - one bad delivery must not end the thread of all the others
                     _log.exception("a delivery for %s could not be attempted", job.delivery.key)
                 finally:
                     self._leave_lane(job.delivery.key)
 
     def _attempt(self, session: requests.Session, job: _Job) -> None:
-        delivery, spared = job.delivery, replace(job, spared=True)
-        path = urlsplit(delivery.url).path
-        fault = None if job.spared else self._faults.match("out", "POST", path, delivery.person)
-        match fault.do if fault else None:
-            case "hold":
-                self._faults.hold(lambda: self._schedule(spared, 0))
+        now, era = self._clock.now(), self._ledger.era
+        with self._changed:
+            # Under the lock, so that a delivery from before `forget` uses up no fault of the time after.
+            if job.era != self._era:
                 return
-            case "delay" if fault:
-                self._schedule(spared, fault.delay_s)
+            path = urlsplit(job.delivery.url).path
+            fault = None if job.spared else self._faults.match("out", "POST", path, job.delivery.person)
+        if fault is not None and fault.do in ("hold", "delay"):
+            self._set_aside(replace(job, spared=True), fault, now)
+            return
+        if fault is not None and fault.do in ("drop", "status"):
+            status = fault.status if fault.do == "status" else None
+            self._record(job.delivery, {}, status, now, era)
+            if fault.do == "drop":
+                # Lost on the way: the receiver never sees it, and the sender believes that it arrived.
                 return
-            case "drop":
-                # Lost on the way: the receiver never sees it and the sender believes it arrived.
-                self._record(delivery, {}, None)
-                return
-            case "status" if fault:
-                status: int | None = fault.status
-                self._record(delivery, {}, status)
-            case "cut_after_write":
-                self._post(session, delivery)
-                status = None
-            case "duplicate":
-                self._post(session, delivery)
-                status = self._post(session, delivery)
-            case _:
-                status = self._post(session, delivery)
-        self._settle(job, status)
+        else:
+            status = self._post(session, job.delivery, era)
+        if fault is not None and fault.do == "duplicate":
+            status = self._post(session, job.delivery, era)
+        if fault is not None and fault.do == "cut_after_write":
+            status = None
+        self._settle(job, status, now)
 
-    def _settle(self, job: _Job, status: int | None) -> None:
+    def _set_aside(self, job: _Job, fault: Fault, now: datetime) -> None:
+        """Hold or delay a delivery outside its lane, so that the next ones pass it."""
+        if fault.do == "hold":
+            self._faults.hold(lambda: self._schedule(job, now, 0))
+        else:
+            self._schedule(job, now, fault.delay_s)
+
+    def _settle(self, job: _Job, status: int | None, began: datetime) -> None:
+        """Tell the caller, and plan the next attempt. Waits count from the attempt's beginning, not from its end.
+
+        So a clock that is moved on as soon as the attempt shows in the ledger has moved on for its retry as well.
+        """
         delivery = job.delivery
         delivery.on_answer(status)
         if delivery.retry_on(status) and job.attempt < len(delivery.retries):
             wait_s = delivery.retries[job.attempt]
-            self._schedule(replace(job, attempt=job.attempt + 1, spared=False), max(wait_s, 0.001))
+            self._schedule(replace(job, attempt=job.attempt + 1, spared=False), began, max(wait_s, 0.001))
 
-    def _post(self, session: requests.Session, delivery: Delivery) -> int | None:
+    def _post(self, session: requests.Session, delivery: Delivery, era: int) -> int | None:
         now = self._clock.now()
         headers = delivery.headers_at(now)
         try:
@@ -231,24 +238,24 @@ class Sender:
         except requests.RequestException:
             # Refused, reset or too slow: all one to a sender, who saw no answer.
             status = None
-        self._record(delivery, headers, status, now)
+        self._record(delivery, headers, status, now, era)
         return status
 
     def _record(
-        self, delivery: Delivery, headers: Mapping[str, str], status: int | None, at: datetime | None = None
+        self, delivery: Delivery, headers: Mapping[str, str], status: int | None, at: datetime, era: int
     ) -> None:
-        parts = urlsplit(delivery.url)
         shown = {
             name: value for name, value in headers.items() if not any(word in name.lower() for word in _NEVER_LEDGERED)
         }
         self._ledger.record(
-            at=at or self._clock.now(),
+            at=at,
             direction="out",
             method="POST",
-            path=parts.path,
+            path=urlsplit(delivery.url).path,
             headers=shown,
             body=delivery.shown_body,
             status=status,
             ids=delivery.ids,
             ours=delivery.ours,
+            era=era,
         )

@@ -105,6 +105,12 @@ class _Handler(BaseHTTPRequestHandler):
             # The peer went away, or stop() closed the socket under us: there is nobody left to answer.
             self.log_message("connection ended: %s", error)
 
+    def finish(self) -> None:
+        # What could not be written to a peer that has gone is tried once more on closing, and fails once more.
+        with contextlib.suppress(OSError):
+            super().finish()
+        self.rfile.close()
+
     def _run(self) -> None:
         length = self._body_length()
         if length is None:
