@@ -211,6 +211,7 @@ class Topic(StrEnum):
     SUBSCRIBE = "subscribe"
     UNSUBSCRIBE = "unsubscribe"
     REVOKE = "revoke"
+    SWITCH_OFF = "switch_off"
     CATCH_UP = "catch_up"
 
 

@@ -20,6 +20,8 @@ from gateway.core.model import (
     InstallationId,
     LinkId,
     LinkStatus,
+    Reason,
+    State,
     SubscriptionId,
     TaskId,
     UserId,
@@ -118,9 +120,7 @@ class Connections(Protocol):
     def with_status(self, installation_id: InstallationId, status: ConnectionStatus) -> Sequence[Connection]:
         """All in one status."""
 
-    def count(
-        self, installation_id: InstallationId, connection_id: ConnectionId, more: LedgerCount
-    ) -> None:
+    def count(self, installation_id: InstallationId, connection_id: ConnectionId, more: LedgerCount) -> None:
         """Add to the privacy ledger."""
 
     def ledger(self, installation_id: InstallationId, connection_id: ConnectionId) -> LedgerCount:
@@ -136,9 +136,7 @@ class Links(Protocol):
     def by_task(self, installation_id: InstallationId, task_id: TaskId) -> Link | None:
         """By its task, locked against a second ingest until the commit."""
 
-    def by_event(
-        self, installation_id: InstallationId, connection_id: ConnectionId, event_id: EventId
-    ) -> Link | None:
+    def by_event(self, installation_id: InstallationId, connection_id: ConnectionId, event_id: EventId) -> Link | None:
         """By the event it is paired with now."""
 
     def add(self, link: Link) -> Link:
@@ -165,6 +163,19 @@ class Links(Protocol):
         """Write all but hints of newer runs; clears a hint whose sequence is still the one read. ``memory_rev`` + 1.
         Where the event hint is newer than the one read it becomes "read again": it was taken under an older memory.
         ``task_version`` is taken from the link where no newer hint came in."""
+
+    def set_state(
+        self,
+        installation_id: InstallationId,
+        link_id: LinkId,
+        state: State,
+        reason: Reason | None,
+        fields: Sequence[str],
+    ) -> None:
+        """Only what the banner says (work was parked, a right is missing)."""
+
+    def mark_reported(self, installation_id: InstallationId, link_id: LinkId, digest: str) -> None:
+        """The CRM has been told this state."""
 
     def wipe(self, installation_id: InstallationId, link_id: LinkId) -> None:
         """Forget all remembered text and the raw deliveries of its task: the switch is off (the event's place too)."""
@@ -206,9 +217,7 @@ class Subscriptions(Protocol):
     ) -> None:
         """A push came: remember its number and, the first time, that the subscription works."""
 
-    def of_connection(
-        self, installation_id: InstallationId, connection_id: ConnectionId
-    ) -> Sequence[Subscription]:
+    def of_connection(self, installation_id: InstallationId, connection_id: ConnectionId) -> Sequence[Subscription]:
         """All of a connection, newest first."""
 
     def remove(self, installation_id: InstallationId, subscription_id: SubscriptionId) -> None:
@@ -262,8 +271,9 @@ class Outbox(Protocol):
     def settle(self, lease: Lease, now: datetime) -> datetime | None:
         """Paid off; or, if it was asked for again meanwhile, due again: then when. Raises ``LeaseLost``."""
 
-    def postpone(self, lease: Lease, until: datetime, *, counts: bool, reason: str) -> None:
-        """Due again at ``until``; ``counts``: as a failed attempt. Raises ``LeaseLost``."""
+    def postpone(self, lease: Lease, until: datetime, *, counts: bool, reason: str, mailbox: str | None = None) -> None:
+        """Due again at ``until``; ``counts``: as a failed attempt; ``mailbox``: where it belongs, if elsewhere.
+        Raises ``LeaseLost``."""
 
     def park(self, lease: Lease, reason: str, now: datetime) -> None:
         """Set aside until replayed or asked for again. Raises ``LeaseLost``."""

@@ -1,0 +1,1 @@
+"""Use cases: ports in, ports out. No Flask, no RQ, no SQL, no HTTP."""
