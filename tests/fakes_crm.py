@@ -186,7 +186,8 @@ class FakeCrm:
         return found
 
     def _shown(self, task_id: TaskId) -> Task | TaskGone:
-        return self.tasks.get(task_id, TaskGone())
+        found = self.tasks.get(task_id, TaskGone())
+        return found if isinstance(found, TaskGone) else _seen(found)
 
     def _patched(self, task_id: TaskId, changes: TaskChanges, version: int, key: str) -> Task | TaskGone:
         request = (task_id, changes, version)
@@ -201,7 +202,7 @@ class FakeCrm:
         if self.capabilities.conditional_write and found.version != version:
             raise StaleWrite("the task has moved on", found)
         self._check(task_id, changes)
-        answer = self.edit(task_id, **_values(changes))
+        answer = _seen(self.edit(task_id, **_values(changes)))
         self._answers[key] = _Answered(request, answer)
         return answer
 
@@ -224,6 +225,13 @@ class FakeCrm:
         shown = fresh[start : start + PAGE]
         more = str(start + PAGE) if len(fresh) > start + PAGE else None
         return TaskPage([(task.id, task if task.sync_on else TaskOff(task.version)) for task in shown], more)
+
+
+def _seen(task: Task) -> Task:
+    """A task as an adapter shows it: the text of one that is off is nobody's business."""
+    if task.sync_on:
+        return task
+    return Task(id=task.id, version=task.version, title="", due=None, owner=None, sync_on=False)
 
 
 def _values(changes: TaskChanges) -> dict[str, Any]:
