@@ -19,13 +19,14 @@ from typing import Self
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import psycopg
+import redis
 from psycopg import sql
 
 from sandbox.embedded.binaries import Program, ServersUnavailable, find_postgres, find_valkey, public_copy
 from sandbox.embedded.place import PUBLIC, Place, claim
 from sandbox.embedded.servers import Server, postgres, valkey
 
-__all__ = ["Servers", "ServersUnavailable", "create_database", "drop_database", "start"]
+__all__ = ["Servers", "ServersUnavailable", "create_database", "drop_database", "empty_queue", "start"]
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,12 @@ def create_database(servers: Servers, name: str, template: str | None = None) ->
 def drop_database(servers: Servers, name: str) -> None:
     """Drop a database, ending whatever connections are still open to it; none of that name is fine too."""
     _run(servers, sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def empty_queue(servers: Servers) -> None:
+    """Forget everything in Valkey."""
+    with redis.Redis.from_url(servers.redis_url) as client:
+        client.flushall()
 
 
 def _start_each(programs: Mapping[str, Program], place: Place, running: dict[str, Server], *, durable: bool) -> None:

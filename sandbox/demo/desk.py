@@ -1,0 +1,192 @@
+"""The desk: one page with the CRM's tasks on the left and the person's calendar on the right.
+
+Its server side acts for the person through the stand-ins' public APIs, as a CRM's and a calendar's own apps would, and
+calls the gateway only where a CRM would (conflict banner, timeline). The browser never sees a token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import quote, urlsplit
+from zoneinfo import ZoneInfo
+
+from flask import Flask, Response, jsonify, request
+from flask.typing import ResponseReturnValue
+
+from sandbox.demo import views
+from sandbox.demo.outside import Api, CalendarApp, CrmApp, OutsideError, Person
+
+_DAYS_BACK, _DAYS_AHEAD = 2, 21
+_LOOPBACK = ("127.0.0.1", "localhost")
+_HOLD = {"match": {"direction": "out"}, "do": "hold", "times": None}
+
+
+@dataclass
+class Desk:
+    """What the page needs: the person, their two apps, the gateway as the CRM may call it, and the time."""
+
+    person: Person
+    crm: CrmApp
+    calendar: CalendarApp
+    gateway: Api
+    now: Callable[[], datetime]
+    held: bool = field(default=False)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The person's time zone, in which everything here is shown and typed."""
+        return ZoneInfo(self.person.time_zone)
+
+    def state(self) -> dict[str, Any]:
+        """Everything that the page shows, as of now."""
+        now, zone = self.now().astimezone(self.zone), self.zone
+        first, last = now - timedelta(days=_DAYS_BACK), now + timedelta(days=_DAYS_AHEAD)
+        tasks = [views.task_view(task, zone) for task in self.crm.tasks()]
+        events = self.calendar.events(first.isoformat(), last.isoformat())
+        return {
+            "person": self.person.email,
+            "zone": self.person.time_zone,
+            "today": now.date().isoformat(),
+            "held": self.held,
+            "tasks": sorted(tasks, key=_by_due),
+            "events": [views.event_view(event, zone) for event in events],
+        }
+
+    def hold(self, held: bool) -> None:
+        """Hold back, or let go, what both stand-ins send to the gateway."""
+        for url in (self.crm.url, self.calendar.url):
+            admin = Api(url)
+            admin.call("DELETE", "/_sandbox/faults")  # lets go of what was held, too
+            if held:
+                admin.call("POST", "/_sandbox/faults", json=_HOLD)
+        self.held = held
+
+
+def create_app(desk: Desk) -> Flask:
+    """The page and the calls behind it."""
+    app = Flask(__name__, static_folder="static", static_url_path="/static")
+    _guard(app)
+    _add_reading(app, desk)
+    _add_task_calls(app, desk)
+    _add_event_calls(app, desk)
+    return app
+
+
+def _guard(app: Flask) -> None:
+    @app.before_request
+    def only_from_this_page() -> ResponseReturnValue | None:
+        """No other site may drive the desk, by a form or by a name of its own for this address."""
+        if urlsplit(f"//{request.host}").hostname not in _LOOPBACK:
+            return _refused("This page answers on 127.0.0.1 only.", 403)
+        if request.method not in ("GET", "HEAD") and not request.is_json:
+            return _refused("JSON expected.", 415)
+        return None
+
+    @app.after_request
+    def tell_the_browser(response: Response) -> Response:
+        response.headers["Content-Security-Policy"] = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Referrer-Policy"] = "no-referrer"
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    @app.errorhandler(OutsideError)
+    def outside(error: OutsideError) -> ResponseReturnValue:
+        return _refused(str(error), 502)
+
+    @app.errorhandler(ValueError)
+    def not_understood(_error: ValueError) -> ResponseReturnValue:
+        return _refused("That is not a date or time.", 400)
+
+
+def _add_reading(app: Flask, desk: Desk) -> None:
+    @app.get("/")
+    def page() -> ResponseReturnValue:
+        return app.send_static_file("desk.html")
+
+    @app.get("/api/state")
+    def state() -> ResponseReturnValue:
+        return jsonify(desk.state())
+
+    @app.get("/api/tasks/<task_id>/timeline")
+    def timeline(task_id: str) -> ResponseReturnValue:
+        found = desk.gateway.call("GET", f"/v1/tasks/{quote(task_id, safe='')}/timeline")
+        return jsonify(hops=[views.hop_view(hop, desk.zone) for hop in _rows(found)])
+
+    @app.put("/api/hold")
+    def hold() -> ResponseReturnValue:
+        desk.hold(request.get_json().get("held") is True)
+        return "", 204
+
+    @app.post("/api/conflicts/<conflict_id>")
+    def resolve(conflict_id: str) -> ResponseReturnValue:
+        keep = "calendar" if request.get_json().get("keep") == "calendar" else "crm"
+        path = f"/v1/conflicts/{quote(conflict_id, safe='')}/resolve"
+        desk.gateway.call("POST", path, json={"keep": keep})
+        return "", 204
+
+
+def _add_task_calls(app: Flask, desk: Desk) -> None:
+    @app.post("/api/tasks")
+    def create_task() -> ResponseReturnValue:
+        return jsonify(id=desk.crm.create(_task_from(request.get_json(), desk.zone))["id"]), 201
+
+    @app.patch("/api/tasks/<task_id>")
+    def change_task(task_id: str) -> ResponseReturnValue:
+        desk.crm.change(quote(task_id, safe=""), _task_from(request.get_json(), desk.zone))
+        return "", 204
+
+    @app.delete("/api/tasks/<task_id>")
+    def delete_task(task_id: str) -> ResponseReturnValue:
+        desk.crm.delete(quote(task_id, safe=""))
+        return "", 204
+
+
+def _add_event_calls(app: Flask, desk: Desk) -> None:
+    @app.patch("/api/events/<event_id>")
+    def change_event(event_id: str) -> ResponseReturnValue:
+        desk.calendar.change(quote(event_id, safe=""), _event_from(request.get_json(), desk.zone))
+        return "", 204
+
+    @app.delete("/api/events/<event_id>")
+    def delete_event(event_id: str) -> ResponseReturnValue:
+        desk.calendar.delete(quote(event_id, safe=""))
+        return "", 204
+
+
+def _task_from(form: dict[str, Any], zone: ZoneInfo) -> dict[str, Any]:
+    """Only the fields that the form names."""
+    task: dict[str, Any] = {name: form[name] for name in ("title", "description", "priority", "status") if name in form}
+    if "on" in form:
+        task["calendar_sync"] = form["on"] is True
+    if "day" in form:
+        task["due"] = views.due_from(form["day"], form.get("time", ""), zone)
+    return task
+
+
+def _event_from(form: dict[str, Any], zone: ZoneInfo) -> dict[str, Any]:
+    event: dict[str, Any] = {"summary": form["title"]} if "title" in form else {}
+    if "day" in form:
+        minutes = int(form.get("minutes") or views.DEFAULT_MINUTES)
+        event |= views.span_from(form["day"], form.get("time", ""), minutes, zone)
+    return event
+
+
+def _by_due(task: dict[str, Any]) -> tuple[bool, str, str]:
+    """Open ones first, then by due date; without one last."""
+    due = task["due"]
+    return task["status"] != "open", f"{due['day']} {due['time']}" if due else "~", task["id"]
+
+
+def _rows(answer: Any) -> list[dict[str, Any]]:
+    """The hops of a timeline answer, which is a list or an object with one list in it."""
+    if isinstance(answer, dict):
+        answer = next((value for value in answer.values() if isinstance(value, list)), [])
+    return [row for row in answer if isinstance(row, dict)]
+
+
+def _refused(why: str, status: int) -> ResponseReturnValue:
+    return jsonify(error=why), status

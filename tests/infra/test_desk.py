@@ -1,0 +1,154 @@
+"""The demo's desk over both stand-ins: what it shows, and that its edits are the persons' own."""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from flask.testing import FlaskClient
+
+from sandbox.demo import seed, views
+from sandbox.demo.desk import Desk, create_app
+from sandbox.demo.outside import Api, OutsideError
+from tests.infra.conftest import EMAIL, Gateway
+
+BERLIN = ZoneInfo("Europe/Berlin")
+DELETED = "its event was deleted in the calendar"
+
+
+@pytest.fixture
+def page(desk: Desk) -> FlaskClient:
+    return create_app(desk).test_client()
+
+
+def an_event(desk: Desk, **changed: Any) -> dict[str, Any]:
+    """An event as the gateway would make it, today at noon."""
+    day = desk.now().astimezone(BERLIN).date().isoformat()
+    event = {"summary": "Call Ada", "extendedProperties": {"private": {"gw": "1"}}}
+    desk.calendar.create(event | views.span_from(day, "12:00", 30, BERLIN) | changed)
+    return next(event for event in desk.state()["events"] if event["ours"])
+
+
+def ledger(url: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = Api(url).call("GET", "/_sandbox/ledger")["entries"]
+    return found
+
+
+def test_seeds_show_up(desk: Desk, page: FlaskClient) -> None:
+    seed.seed_private_events(desk.calendar, desk.now())
+    seed.seed_tasks(desk.crm, desk.now())
+    state = page.get("/api/state").get_json()
+    assert len(state["tasks"]) == 6
+    assert state["tasks"][0]["title"] == "Call Nova Logistics about the renewal"
+    assert state["tasks"][0]["words"] == "On its way to the calendar"
+    assert state["tasks"][-1]["status"] == "completed"
+    assert 30 < len(state["events"]) <= seed.PRIVATE_EVENTS
+    assert not any(event["ours"] for event in state["events"])
+    made = [entry for entry in ledger(desk.calendar.url) if entry["method"] == "POST"]
+    assert len(made) == seed.PRIVATE_EVENTS
+
+
+def test_task_edits_are_the_persons(desk: Desk, page: FlaskClient) -> None:
+    form = {"title": "Call Ada", "priority": "high", "day": "2026-12-02", "time": "09:00", "on": True}
+    task_id = page.post("/api/tasks", json=form).get_json()["id"]
+    assert page.patch(f"/api/tasks/{task_id}", json={"day": "2026-12-03", "time": ""}).status_code == 204
+    assert page.patch(f"/api/tasks/{task_id}", json={"on": False}).status_code == 204
+    (task,) = page.get("/api/state").get_json()["tasks"]
+    assert task["due"] == {"day": "2026-12-03", "time": "", "label": "Thu 3 Dec"}
+    assert (task["on"], task["priority"], task["words"]) == (False, "high", "Not in the calendar")
+    assert page.delete(f"/api/tasks/{task_id}", json={}).status_code == 204
+    assert page.get("/api/state").get_json()["tasks"] == []
+    assert {entry["caller"] for entry in ledger(desk.crm.url)} == {f"person:{EMAIL}"}
+
+
+def test_event_edits_are_the_persons(desk: Desk, page: FlaskClient) -> None:
+    event = an_event(desk)
+    path = f"/api/events/{event['id']}"
+    assert (event["time"], event["until"], event["minutes"]) == ("12:00", "12:30", 30)
+    assert page.patch(path, json={"title": "Call Ada back"}).status_code == 204
+    assert page.patch(path, json={"day": event["day"], "time": ""}).status_code == 204
+    (now,) = (event for event in desk.state()["events"] if event["ours"])
+    assert (now["title"], now["time"], now["minutes"]) == ("Call Ada back", "", 24 * 60)
+    assert page.patch(path, json={"day": event["day"], "time": "18:15", "minutes": 45}).status_code == 204
+    (now,) = (event for event in desk.state()["events"] if event["ours"])
+    assert (now["day"], now["time"], now["until"]) == (event["day"], "18:15", "19:00")
+    assert page.delete(path, json={}).status_code == 204
+    assert desk.state()["events"] == []
+    assert {entry["caller"] for entry in ledger(desk.calendar.url)} == {f"person:{EMAIL}"}
+
+
+def test_held_pushes_go_when_let_go(desk: Desk, page: FlaskClient) -> None:
+    where = {"webhook_url": "http://127.0.0.1:9/", "webhook_secret": "whsec_bm90LXlldC1ub3QteWV0LW5vdC15ZXQ="}
+    Api(desk.crm.url).call("POST", "/_sandbox/installation", json=where)
+    assert page.put("/api/hold", json={"held": True}).status_code == 204
+    page.post("/api/tasks", json={"title": "Held", "on": True})
+    assert page.get("/api/state").get_json()["held"] is True
+    assert [entry for entry in ledger(desk.crm.url) if entry["direction"] == "out"] == []
+    assert page.put("/api/hold", json={"held": False}).status_code == 204
+    assert page.get("/api/state").get_json()["held"] is False
+
+
+def test_conflicts_and_timeline_go_to_the_gateway(desk: Desk, page: FlaskClient) -> None:
+    page.post("/api/conflicts/c-1", json={"keep": "calendar"})
+    page.post("/api/conflicts/c-1", json={"keep": "crm"})
+    assert page.get("/api/tasks/t-1/timeline").get_json()["hops"] == [
+        {"at": "10:00:00", "actor": "gateway", "reason": "echo of our own write"}
+    ]
+    assert isinstance(desk.gateway, Gateway)
+    assert desk.gateway.calls == [
+        ("POST", "/v1/conflicts/c-1/resolve", {"keep": "calendar"}),
+        ("POST", "/v1/conflicts/c-1/resolve", {"keep": "crm"}),
+        ("GET", "/v1/tasks/t-1/timeline", None),
+    ]
+
+
+def test_refusals_are_shown_in_words(page: FlaskClient) -> None:
+    unknown = page.patch("/api/tasks/nowhere", json={"title": "x"})
+    assert (unknown.status_code, "404" in unknown.get_json()["error"]) == (502, True)
+    assert page.post("/api/tasks", json={"title": "x", "day": "soon"}).status_code == 400
+
+
+def test_no_other_site_can_drive_the_desk(page: FlaskClient) -> None:
+    assert page.get("/api/state", headers={"Host": "evil.example"}).status_code == 403
+    assert page.post("/api/tasks", data={"title": "x"}).status_code == 415
+    with page.get("/") as answer:
+        assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize(
+    ("report", "is_on", "words"),
+    [
+        ({}, False, "Not in the calendar"),
+        ({}, True, "On its way to the calendar"),
+        ({"state": "off", "reason": "event_deleted"}, False, f"Not in the calendar: {DELETED}"),
+        ({"state": "off"}, True, "On its way to the calendar"),
+        ({"state": "pending", "reason": "no_due_date"}, True, "Waiting for a due date"),
+        ({"state": "synced"}, True, "In step with the calendar"),
+    ],
+)
+def test_states_in_words(report: dict[str, Any], is_on: bool, words: str) -> None:
+    task = {"id": "t", "title": "", "description": "", "status": "open", "priority": "low", "due": None}
+    assert views.task_view(task | {"calendar_sync": is_on, "reports": [report]}, BERLIN)["words"] == words
+
+
+def test_a_conflict_shows_both_values() -> None:
+    conflict = {
+        "id": "c-1",
+        "fields": [
+            {"name": "title", "kept": "Ours", "calendar": "Theirs"},
+            {"name": "due", "kept": {"date": "2026-12-02"}, "calendar": {"date_time": "2026-12-02T23:30:00Z"}},
+        ],
+    }
+    task = {"id": "t", "title": "", "description": "", "status": "open", "priority": "low", "due": None}
+    reports = [{"state": "conflict", "conflict": conflict}]
+    shown = views.task_view(task | {"calendar_sync": True, "reports": reports}, BERLIN)["conflict"]
+    assert shown["fields"] == [
+        {"name": "title", "kept": "Ours", "calendar": "Theirs"},
+        {"name": "due", "kept": "Wed 2 Dec", "calendar": "Thu 3 Dec, 00:30"},
+    ]
+
+
+def test_an_unreachable_part_is_named() -> None:
+    with pytest.raises(OutsideError, match=r"GET http://127\.0\.0\.1:9: no answer"):
+        Api("http://127.0.0.1:9").call("GET", "/")
