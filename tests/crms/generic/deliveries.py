@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 import json
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from standardwebhooks import Webhook
+
+from gateway.core.errors import NotReadable
+from gateway.core.model import Task
+from gateway.core.signals import CrmDelivery, Signal, TaskSignal
+from gateway.crms.generic.notifications import read
 
 NOW = datetime(2026, 12, 1, 9, 30, tzinfo=UTC)
 SECRET = "whsec_Y2FsZW5kYXItZ2F0ZXdheS12ZWN0b3ItMDAwMQ=="
@@ -48,3 +56,46 @@ def headers(body: bytes, *, secret: str = SECRET, at: datetime = NOW, message_id
         "webhook-timestamp": str(int(at.timestamp())),
         "webhook-signature": Webhook(secret).sign(message_id, at, body.decode()),
     }
+
+
+def said(body: Any) -> Signal:
+    return delivered(raw(body)).signals[0]
+
+
+def delivered(body: bytes) -> CrmDelivery:
+    found = headers(body) if body.isascii() or _is_text(body) else _signed_bytes(body)
+    return read(found, body, (SECRET,), NOW)
+
+
+def fault(body: Any) -> NotReadable:
+    with pytest.raises(NotReadable) as caught:
+        delivered(raw(body))
+    assert caught.value.hint
+    return caught.value
+
+
+def told(about: dict[str, Any], kind: str = "task.updated", **data: Any) -> TaskSignal:
+    found = said(event(about, kind, **data))
+    assert isinstance(found, TaskSignal)
+    return found
+
+
+def whole(**values: Any) -> Task:
+    found = told(task(**values)).said
+    assert isinstance(found, Task)
+    return found
+
+
+def _is_text(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _signed_bytes(body: bytes) -> dict[str, str]:
+    """The library signs text only; other bytes can be signed all the same."""
+    signed = b"msg_01.%d." % NOW.timestamp() + body
+    signature = base64.b64encode(hmac.digest(base64.b64decode(SECRET[6:]), signed, "sha256")).decode()
+    return headers(b"") | {"webhook-signature": f"v1,{signature}"}

@@ -83,8 +83,27 @@ def test_1_every_distrust_says_the_same() -> None:
 
 @pytest.mark.parametrize(
     "signature",
-    ["", " ", ",", "v1", "v1,", "v1,,", "v1,a,b", "v1a,{good}", "{good}", "v1,{good},", "v1,{good}x", "v1 {good}"]
-    + ["v2,{good}", "V1,{good}", "v1,ä", "v1,é\u20ac", "v1,====", "x" * 8192, "v1, {good}"],
+    [
+        "",
+        " ",
+        ",",
+        "v1",
+        "v1,",
+        "v1,,",
+        "v1,a,b",
+        "v1a,{good}",
+        "{good}",
+        "v1,{good},",
+        "v1,{good}x",
+        "v1 {good}",
+        "v2,{good}",
+        "V1,{good}",
+        "v1,ä",
+        "v1,é€",
+        "v1,====",
+        "x" * 8192,
+        "v1, {good}",
+    ],
 )
 def test_2_a_malformed_signature_is_not_trusted(signature: str) -> None:
     good = headers(PING)["webhook-signature"].removeprefix("v1,")
@@ -136,8 +155,24 @@ def test_4_inside_the_window_is_trusted(shift: int) -> None:
 
 @pytest.mark.parametrize(
     "timestamp",
-    ["-{now}", "nan", "1e300", " {now}", "{now} ", "{now}.5", "{now}.0", "+{now}", "", "0x10", "{now}\n", "inf"]
-    + ["١٢٣", "9" * 400, "{now}e0", "1_764_581_400"],
+    [
+        "-{now}",
+        "nan",
+        "1e300",
+        " {now}",
+        "{now} ",
+        "{now}.5",
+        "{now}.0",
+        "+{now}",
+        "",
+        "0x10",
+        "{now}\n",
+        "inf",
+        "١٢٣",
+        "9" * 400,
+        "{now}e0",
+        "1_764_581_400",
+    ],
 )
 def test_4_a_timestamp_that_is_no_plain_number_is_not_trusted(timestamp: str) -> None:
     said = timestamp.replace("{now}", str(int(NOW.timestamp())))
