@@ -8,7 +8,7 @@ from datetime import datetime
 import pytest
 import requests
 
-from tests.sandbox.crm_world import CrmWorld, problem
+from tests.sandbox.crm_world import CrmWorld, eventually, problem
 
 ENTRY = {
     "n",
@@ -43,6 +43,7 @@ def test_the_ledger_has_every_request_and_every_webhook(world):
     world.receiver.wait(1)
     world.gateway.patch(task, {"title": "New"}, key="k-7")
     world.receiver.wait(2)
+    eventually(lambda: len(world.ledger("out")) == 2, "both webhooks answered")
     world.gateway.call("GET", "/tasks?limit=5")
     created, patched, listed = world.ledger("in")
     assert all(set(entry) == ENTRY for entry in world.ledger())
@@ -61,7 +62,7 @@ def test_the_ledger_has_every_request_and_every_webhook(world):
 def test_the_ledger_goes_on_from_next(world):
     ada = world.person()
     ada.create()
-    world.receiver.wait(1)
+    eventually(lambda: len(world.ledger()) == 2, "the request and its webhook")
     following = world.admin("GET", "/ledger?since=0").json()["next"]
     ada.call("GET", "/tasks")
     entries = world.admin("GET", f"/ledger?since={following}").json()["entries"]
