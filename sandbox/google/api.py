@@ -69,8 +69,16 @@ def bearer(asked: Any) -> str | None:
     return found[1] if found else None
 
 
+def verb_and_query(asked: Request) -> tuple[str, list[tuple[str, str]]]:
+    """The verb and query, also of a long GET that came as a POST: google-api-python-client sends those so."""
+    override = asked.headers.get("X-HTTP-Method-Override", "").upper()
+    if asked.method == "POST" and override == "GET":
+        return "GET", parse_qsl(asked.get_data(as_text=True), keep_blank_values=True)
+    return asked.method, list(asked.args.items(multi=True))
+
+
 def _serve(world: World, path: str) -> Response:
-    verb, query = _verb_and_query(request)
+    verb, query = verb_and_query(request)
     found = document().find(verb, path)
     if found is None:
         raise errors.not_found()
@@ -116,14 +124,6 @@ def _who(world: World) -> tuple[Access, Person]:
     if not person.has_calendar:
         raise errors.not_a_calendar_user()
     return access, person
-
-
-def _verb_and_query(asked: Request) -> tuple[str, list[tuple[str, str]]]:
-    """The verb and query, also of a long GET that came as a POST: google-api-python-client sends those so."""
-    override = asked.headers.get("X-HTTP-Method-Override", "").upper()
-    if asked.method == "POST" and override == "GET":
-        return "GET", parse_qsl(asked.get_data(as_text=True), keep_blank_values=True)
-    return asked.method, list(asked.args.items(multi=True))
 
 
 def _mask(method: Method, params: Mapping[str, validation.Value]) -> fields.Mask:

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Response, request
 
+from sandbox.google.api import verb_and_query
 from sandbox.kit.plane import readable
 
 _API = "/calendar/v3/"
@@ -23,12 +24,16 @@ class Recorder:
     def note(self, response: Response) -> Response:
         """Remember the present request and its answer, if recording and if it is a call of the API."""
         if self._on and request.path.startswith(_API):
+            verb, pairs = verb_and_query(request)
+            query: dict[str, list[str]] = {}
+            for name, value in pairs:
+                query.setdefault(name, []).append(value)
             entry = {
                 "direction": "in",
-                "method": request.method,
+                "method": verb,
                 "path": request.path,
-                "query": dict(request.args.lists()),
-                "body": readable(request.get_data()),
+                "query": query,
+                "body": None if verb == "GET" else readable(request.get_data()),
                 "status": response.status_code,
                 "answer": readable(response.get_data()),
             }
