@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.core.ports import Account, Calendar, Provider, Style
-from gateway.providers.google import notifications
+from gateway.providers.google import notifications, translate
 from gateway.providers.google.account import GoogleAccount
 from gateway.providers.google.calendar import GoogleCalendar
 from gateway.providers.google.config import GoogleConfig
@@ -36,5 +36,5 @@ def provider(config: GoogleConfig) -> Provider:
         read_notification=notifications.read,
         names_the_event=False,
         title_limit=TITLE_LIMIT,
-        ids_are_ours=True,
+        encode_text=translate.encode_text,
     )

@@ -105,7 +105,7 @@ _BY_STATUS: Mapping[int, _Row] = {
 
 
 def failure(status: int, headers: Mapping[str, str], body: bytes, now: datetime) -> GatewayError:
-    """The error that an answer of ``status`` (300 or more) stands for. Header names are in lower case.
+    """The error that an answer which is not a success stands for. Header names are in lower case.
 
     404 becomes ``EventGone``; a caller that named no event knows better and says ``TargetGone``.
     """

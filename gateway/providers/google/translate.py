@@ -6,7 +6,9 @@ conference are never written, so that what people put there survives.
 
 from __future__ import annotations
 
+import html
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -35,6 +37,7 @@ EVENT_FIELDS = (
 """What we ask to be told of one event: nothing about its guests or its place."""
 LIST_FIELDS = f"nextPageToken,items({EVENT_FIELDS.replace('description,', '')},updated)"
 
+_ENTITY = re.compile(r"&#?[A-Za-z0-9]+;?")
 _LONGEST_NUMBER = 18
 _ONE_DAY = timedelta(days=1)
 Body = dict[str, Any]
@@ -161,6 +164,19 @@ def patch_body(write: EventWrite, style: Style) -> Body:
     if write.remind is not None:
         body["reminders"] = _written_reminders(write)
     return body
+
+
+def encode_text(text: str) -> str:
+    """Plain text fit for the description, which is shown as HTML (the discovery document, ``Event.description``).
+
+    Only what would be taken for markup is escaped, so that most texts, and addresses with ``&``, stay as they are.
+    """
+    return _ENTITY.sub(_escaped, text).replace("<", "&lt;")
+
+
+def _escaped(found: re.Match[str]) -> str:
+    entity = found.group()
+    return entity if html.unescape(entity) == entity else f"&amp;{entity[1:]}"
 
 
 def _source(url: str, style: Style) -> Body:

@@ -14,7 +14,6 @@ from typing import Any
 import httplib2
 from googleapiclient.discovery import build_from_document
 from googleapiclient.discovery_cache import get_static_doc
-from googleapiclient.errors import HttpError
 
 from gateway.core.errors import TryLater
 from gateway.providers.google.config import GoogleConfig
@@ -23,10 +22,14 @@ from gateway.providers.http import Outbound
 
 
 class Transport:
-    """What the client takes for ``httplib2.Http``, sending one person's bearer token. Not to be shared."""
+    """What the client takes for ``httplib2.Http``, sending one person's bearer token. Not to be shared.
 
-    def __init__(self, outbound: Outbound, token: str) -> None:
-        self._outbound, self._token = outbound, token
+    Failures are translated here and never reach the client: its own error quotes the address, in which a calendar's id
+    is somebody's e-mail address, and its reading of a 403 fails on bodies that are not as Google's usually are.
+    """
+
+    def __init__(self, config: GoogleConfig, outbound: Outbound, token: str) -> None:
+        self._now, self._outbound, self._token = config.now, outbound, token
 
     def request(
         self,
@@ -35,9 +38,11 @@ class Transport:
         body: bytes | str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> tuple[httplib2.Response, bytes]:
-        """Send one request. Raises ``TryLater`` where there is no whole answer."""
+        """Send one request. Raises the errors of ``google.errors`` for any answer that is not a success."""
         sent = {**(headers or {}), "Authorization": f"Bearer {self._token}"}
         answer = self._outbound.exchange(method, uri, headers=sent, body=body)
+        if not 200 <= answer.status < 300:
+            raise failure(answer.status, answer.headers, answer.body, self._now())
         response = httplib2.Response({**answer.headers, "status": str(answer.status)})
         response.reason = answer.reason
         return response, answer.body
@@ -47,9 +52,10 @@ class Client:
     """Calendar v3 for one job: the API's resources, and ``call`` to send a request made by one of them."""
 
     def __init__(self, config: GoogleConfig, outbound: Outbound, token: str) -> None:
-        self._now = config.now
         self._service = build_from_document(
-            _document(), http=Transport(outbound, token), client_options={"api_endpoint": config.calendar_endpoint}
+            _document(),
+            http=Transport(config, outbound, token),
+            client_options={"api_endpoint": config.calendar_endpoint},
         )
 
     @property
@@ -75,15 +81,12 @@ class Client:
     def call(self, request: Any, *, etag: str | None = None) -> dict[str, Any]:
         """Send a request once and return its JSON object; ``{}`` for an answer without a body.
 
-        ``etag``: sent as ``If-Match``. Raises the errors of ``google.errors``, without the client's own words: those
-        quote the address, in which a calendar's id is somebody's e-mail address.
+        ``etag``: sent as ``If-Match``. Raises the errors of ``google.errors``.
         """
         if etag is not None:
             request.headers["If-Match"] = etag
         try:
             answer = request.execute(num_retries=0)
-        except HttpError as error:
-            raise failure(int(error.resp.status), error.resp, error.content, self._now()) from None
         except (ValueError, RecursionError):
             raise TryLater("Google's answer is not readable as JSON") from None
         if not answer:
