@@ -6,7 +6,7 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
@@ -17,6 +17,13 @@ from gateway.crms.http import Line
 
 Answering = Callable[[socket.socket], None]
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+
+
+@contextlib.contextmanager
+def line_to(port: int, headers: Mapping[str, str] | None = None) -> Iterator[Line]:
+    line = Line(f"http://127.0.0.1:{port}", headers or {}, Outbound(allow_loopback=True))
+    yield line
+    line.close()
 
 
 @contextlib.contextmanager
@@ -122,15 +129,13 @@ def test_60_silence_is_cut_off_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_nobody_there_is_tried_later() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    with contextlib.closing(Line(f"http://127.0.0.1:{port}", {}, Outbound(allow_loopback=True))) as line:
-        with pytest.raises(TryLater):
-            line.call("GET", "/x")
+    with line_to(port) as line, pytest.raises(TryLater):
+        line.call("GET", "/x")
 
 
 def test_a_header_that_cannot_be_sent_is_not_repeated() -> None:
-    with contextlib.closing(Line("http://127.0.0.1:9", {"X": "secret\n"}, Outbound(allow_loopback=True))) as line:
-        with pytest.raises(OperatorFault) as caught:
-            line.call("GET", "/x")
+    with line_to(9, {"X": "secret\n"}) as line, pytest.raises(OperatorFault) as caught:
+        line.call("GET", "/x")
     assert "secret" not in str(caught.value)
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
