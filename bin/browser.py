@@ -60,20 +60,31 @@ def _from_apt() -> str | None:
 
 
 def _from_npm() -> str | None:
-    """The package holds a compressed Chromium made for Linux x86-64; it unpacks itself into the temporary folder."""
+    """The package holds a compressed Chromium for Linux, which it unpacks into what it takes for the temporary folder.
+
+    That is our own: in the common one, somebody else's copy of that name could be in the way.
+    """
     if shutil.which("npm") is None or shutil.which("node") is None:
         return None
     NPM_FOLDER.mkdir(parents=True, exist_ok=True)
-    if not _quietly(["npm", "install", "--no-audit", "--no-fund", "--prefix", str(NPM_FOLDER), NPM_PACKAGE], None):
+    environment = {**os.environ, "TMPDIR": str(NPM_FOLDER)}
+    install = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(NPM_FOLDER), NPM_PACKAGE]
+    if not (NPM_FOLDER / "node_modules").exists() and not _quietly(install, environment):
         return None
     unpacked = subprocess.run(
-        ["node", "-e", _UNPACK], cwd=NPM_FOLDER, capture_output=True, text=True, timeout=120, check=False
+        ["node", "-e", _UNPACK],
+        cwd=NPM_FOLDER,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     path = unpacked.stdout.strip()
     return path if path and runs(path) else None
 
 
-def _quietly(command: list[str], environment: dict[str, str] | None) -> bool:
+def _quietly(command: list[str], environment: dict[str, str]) -> bool:
     sys.stderr.write(f"browser: {' '.join(command)}\n")
     ended = subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, timeout=900, check=False)
     return ended.returncode == 0

@@ -21,7 +21,7 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 OLDEST = (3, 11)
 REQUIREMENTS = ("requirements.txt", "requirements-dev.txt", "constraints.txt")
-_PIP = ("-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "--root-user-action=ignore")
+_PIP = ("-m", "pip", "install", "-qq", "--no-input", "--disable-pip-version-check", "--root-user-action=ignore")
 
 
 def main() -> int:

@@ -70,6 +70,7 @@ def claim(demo_dir: Path) -> Place:
     _keep_only_our_data(demo_dir, base, data)
     if not as_root and not _suits_sockets(sockets):
         sockets = SHORT / _name(demo_dir)
+    shutil.rmtree(sockets, ignore_errors=True)  # lock files of a killed server name a process that may be another now
     for folder in (data, sockets):
         _private_folder(folder, 0o700, user)
     for folder in (base, sockets):

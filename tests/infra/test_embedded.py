@@ -179,6 +179,8 @@ def test_stale_pid_file_of_a_stranger_is_no_obstacle(launch: Launchers, demo_dir
     try:
         for pid_file in (data / "postmaster.pid", *place.glob("data/valkey-*/server.pid")):
             pid_file.write_text(f"{bystander.pid}\n{data}\n")
+        (place / "s").mkdir(exist_ok=True)
+        (place / "s" / ".s.PGSQL.5432.lock").write_text(f"{bystander.pid}\n{data}\n")
         assert launch(demo_dir, user).sql("SELECT 1") == [(1,)]
         assert bystander.poll() is None
     finally:
