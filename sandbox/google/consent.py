@@ -15,6 +15,7 @@ from sandbox.google import grants
 from sandbox.google.discovery import SCOPE_PREFIX, document
 from sandbox.google.world import SIGN_IN_SCOPES, Consent, World
 
+# The token endpoint names these scopes in full: https://github.com/googleapis/google-api-python-client/pull/1088
 _ALIASES: Final = {"email": f"{SCOPE_PREFIX}userinfo.email", "profile": f"{SCOPE_PREFIX}userinfo.profile"}
 _SIGN_IN: Final = frozenset({*SIGN_IN_SCOPES, *_ALIASES.values()})
 _CHALLENGE: Final = re.compile(r"[A-Za-z0-9\-._~]{43,128}")

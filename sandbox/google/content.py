@@ -150,6 +150,7 @@ def _reminders(raw: Mapping[str, Any] | None) -> dict[str, Any]:
         return {"useDefault": True}
     overrides = raw.get("overrides", [])
     if raw.get("useDefault") and overrides:
+        # https://github.com/openclaw/gogcli/issues/97
         text = "Cannot specify both default reminders and overrides at the same time."
         raise errors.ApiError(400, "cannotUseDefaultRemindersAndSpecifyOverride", text, domain="calendar")
     if len(overrides) > _MAX_OVERRIDES:

@@ -61,9 +61,11 @@ def bad_body(message: str) -> ApiError:
     return ApiError(400, "badRequest", message, status="INVALID_ARGUMENT")
 
 
-def time_range_empty() -> ApiError:
-    """400: the end is not after the start."""
-    return ApiError(400, "timeRangeEmpty", "The specified time range is empty.", domain="calendar")
+def time_range_empty(parameter: str | None = None) -> ApiError:
+    """400: the end is not after the start; ``parameter`` is the query's bound at fault, if it is one."""
+    location = ("parameter", parameter) if parameter is not None else None
+    text = "The specified time range is empty."
+    return ApiError(400, "timeRangeEmpty", text, domain="calendar", location=location)
 
 
 def unauthenticated() -> ApiError:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from sandbox.google import content, errors, lookup
+from sandbox.google import content, errors, guests, lookup
 from sandbox.google.calendars import Calendar
 from sandbox.google.call import Answer, Call
 from sandbox.google.model import Event, When
@@ -86,8 +86,10 @@ def move(call: Call) -> Answer:
     calendar = call.calendar("writer")
     destination = call.calendar("writer", call.text("destination"))
     event = _writable(call, calendar)
-    if not event.live or event.series is not None or "eventType" in event.content or destination is calendar:
-        # "only default events can be moved" (discovery document, events.move).
+    movable = event.live and event.series is None and event.organizer is None and destination is not calendar
+    if not movable or "eventType" in event.content:
+        # "only default events can be moved"; it changes the organizer, so it is the organizer's to do (discovery
+        # document, events.move).
         raise errors.invalid("This event cannot be moved to that calendar.")
     there = destination.events.get(event.id)
     if there is not None and not there.stub:
@@ -168,16 +170,11 @@ def _only_reminders(before: Event, after: Event) -> bool:
 
 
 def _stamped(call: Call, calendar: Calendar, event: Event, *, silent: bool = False) -> Event:
+    fresh = guests.stamped(calendar, event, call.now)
     # "Updating event reminders will not cause this to change" (discovery document, Event.updated).
-    return replace(
-        event,
-        updated=event.updated if silent else call.now,
-        etag=calendar.next_etag(call.now),
-        change=calendar.next_change(),
-    )
+    return replace(fresh, updated=event.updated) if silent else fresh
 
 
 def _put(call: Call, calendar: Calendar, event: Event) -> Answer:
-    calendar.put(event)
-    call.world.channels.changed(calendar, event, call.now, call.world.quirks.repeat_pushes)
+    guests.store(call.world, calendar, event, call.now)
     return Answer(call.show(calendar, event), (event,))

@@ -89,14 +89,15 @@ def _check_combination(call: Call) -> None:
         if call.params.get("showDeleted") is False:
             raise errors.bad_parameter("showDeleted", "showDeleted cannot be false with a sync token.")
     if call.text("orderBy") == "startTime" and not call.flag("singleEvents"):
+        # https://github.com/googleworkspace/java-samples/issues/52
         text = "The requested ordering is not available for the particular query."
-        raise errors.bad_parameter("orderBy", text)
+        raise errors.ApiError(400, "invalid", text, location=("parameter", "orderBy"))
 
 
 def _window(call: Call) -> Window:
     low, high = (times.parse_stamp(call.text(name) or "") for name in ("timeMin", "timeMax"))
     if low is not None and high is not None and high <= low:
-        raise errors.time_range_empty()
+        raise errors.time_range_empty("timeMax")
     return Window(low, high)
 
 

@@ -78,7 +78,8 @@ class Event:
 
     ``content`` holds what people wrote, cleaned, without start, end and status. ``change`` is the calendar's change
     number (for sync tokens), ``etag`` the number in the etag, ``made_by`` the ledger's name of whoever created it.
-    ``when`` is ``None`` only for stubs: a moved event's trace, of which nothing but the id is left.
+    ``when`` is ``None`` only for stubs: a moved event's trace, of which nothing but the id is left. ``organizer`` is
+    the organizer's calendar, on a guest's copy only.
     """
 
     id: str
@@ -96,6 +97,7 @@ class Event:
     series: str | None = None
     original: date | datetime | None = None
     stub: bool = False
+    organizer: str | None = None
 
     @property
     def live(self) -> bool:

@@ -157,7 +157,7 @@ def _event(calendar: Calendar, event: Event, zone: ZoneInfo) -> dict[str, Any]:
         "updated": times.stamp_ms(event.updated),
         **event.content,
         "creator": _somebody(calendar, event.creator),
-        "organizer": _organizer(calendar),
+        "organizer": {"email": event.organizer} if event.organizer is not None else _organizer(calendar),
         "iCalUID": event.ical_uid,
         "sequence": event.sequence,
         "eventType": event.content.get("eventType", "default"),
@@ -165,7 +165,7 @@ def _event(calendar: Calendar, event: Event, zone: ZoneInfo) -> dict[str, Any]:
     if event.when is not None:
         shown.update(_span(event.when, zone))
     if "attendees" in shown:
-        shown["attendees"] = [_attendee(calendar, one) for one in shown["attendees"]]
+        shown["attendees"] = [_attendee(calendar, event, one) for one in shown["attendees"]]
     if event.series is not None and event.original is not None:
         shown["recurringEventId"] = event.series
         shown["originalStartTime"] = _moment(event.original, event.when.start_zone if event.when else None, zone)
@@ -197,11 +197,13 @@ def _organizer(calendar: Calendar) -> dict[str, Any]:
     return {"email": calendar.info.id, "displayName": calendar.info.summary, "self": True}
 
 
-def _attendee(calendar: Calendar, attendee: Mapping[str, Any]) -> dict[str, Any]:
-    # On a secondary calendar nobody is `self`.
-    if not _is_self(calendar, attendee["email"]):
-        return dict(attendee)
-    return {**attendee, "self": True, "organizer": True}
+def _attendee(calendar: Calendar, event: Event, attendee: Mapping[str, Any]) -> dict[str, Any]:
+    shown = dict(attendee)
+    if _is_self(calendar, attendee["email"]):  # on a secondary calendar nobody is
+        shown["self"] = True
+    if attendee["email"] == (event.organizer or calendar.info.id):
+        shown["organizer"] = True
+    return shown
 
 
 def _is_self(calendar: Calendar, email: str) -> bool:

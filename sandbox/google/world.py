@@ -75,6 +75,8 @@ class World:
             self.list_log: dict[tuple[str, str], int] = {}
             """By person and calendar id: the number of the last change to that entry of their calendar list."""
             self.list_epoch = 0
+            self.copies: dict[str, frozenset[str]] = {}
+            """By iCalUID: who has, or had, a guest's copy of that event on their calendar."""
             self._made: dict[str, list[datetime]] = {}
 
     def now(self) -> datetime:

@@ -204,7 +204,7 @@ def test_order_search_uid_and_types(google: GoogleWorld) -> None:
     ann.patch("evt0001", {"location": "Room 1"})
     assert ann.ids(orderBy="updated") == ["evt0002", "evt0001"]
     assert ann.ids(orderBy="startTime", singleEvents="true") == ["evt0002", "evt0001"]
-    assert ann.listing(orderBy="startTime").problem == (400, "invalidParameter")
+    assert ann.listing(orderBy="startTime").problem == (400, "invalid")
     assert ann.ids(q="BOB cat") == ["evt0002"]
     assert ann.ids(q="room") == ["evt0001"]
     assert ann.ids(q="bob@example.com") == ["evt0001"]
