@@ -11,9 +11,12 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 import responses
 
-from gateway.core.ports import Calendar, Provider, Style
+from gateway.core.ports import Calendar, Mode, Provider, Style
 from gateway.providers import google
 from gateway.providers.google import GoogleConfig
+from sandbox.kit.clock import Clock
+from tests.contracts.calendar_benches import GoogleBench, GoogleServer
+from tests.sandbox.google_world import GoogleWorld, Receiver
 
 NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
 ROOT = "https://www.googleapis.com/calendar/v3/"
@@ -75,3 +78,34 @@ def asked(net: responses.RequestsMock, index: int = -1) -> dict[str, str]:
     params = dict(parse_qsl(urlsplit(net.calls[index].request.url or "").query))
     assert params.pop("alt", "json") == "json"
     return params
+
+
+@pytest.fixture(scope="session")
+def google_server() -> Iterator[GoogleServer]:
+    running = GoogleServer()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def google_clock(google_server: GoogleServer) -> Clock:
+    return google_server.clock
+
+
+@pytest.fixture
+def google_world(google_server: GoogleServer) -> Iterator[GoogleWorld]:
+    with google_server.world() as world:
+        yield world
+
+
+@pytest.fixture
+def google_bench(google_server: GoogleServer) -> Iterator[GoogleBench]:
+    with google_server.bench(Mode.EXISTING) as bench:
+        yield bench
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    running = Receiver()
+    yield running
+    running.stop()
