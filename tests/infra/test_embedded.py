@@ -22,6 +22,7 @@ from sandbox import embedded
 from sandbox.embedded.binaries import ServersUnavailable
 from sandbox.embedded.place import PUBLIC, sweep
 
+pytestmark = pytest.mark.process
 REPOSITORY = Path(__file__).parents[2]
 # Root reads any folder; an ordinary user is played with that one right kept, so that it can reach this interpreter.
 ORDINARY = ["setpriv", "--reuid=nobody", "--regid=65534", "--clear-groups"]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.process
 REPOSITORY = Path(__file__).parents[2]
 # Plays a Python from which the distribution has taken a module out.
 WITHOUT_ENSUREPIP = """
