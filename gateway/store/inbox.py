@@ -1,0 +1,84 @@
+"""What was said to us: recorded once per id that its sender promises unique. Raw bodies are encrypted."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+
+from sqlalchemy import Connection as Transaction
+from sqlalchemy import text
+
+from gateway.core.model import InstallationId
+from gateway.core.records import Arrival
+from gateway.store.ids import new_id
+from gateway.store.vault import Vault
+
+_RAW = "inbox.raw"
+
+_RECORD = text("""
+WITH new AS (
+    INSERT INTO inbox (id, installation_id, door, dedupe_id, digest, at, tasks, detail, raw)
+    VALUES (:id, :installation, :door, :dedupe_id, :digest, :at, :tasks, CAST(:detail AS jsonb), :raw)
+    ON CONFLICT (installation_id, door, dedupe_id) WHERE dedupe_id IS NOT NULL DO NOTHING
+    RETURNING installation_id, id, tasks, raw IS NOT NULL AS has_body
+), bodies AS (
+    INSERT INTO inbox_bodies (installation_id, task_id, inbox_id)
+    SELECT DISTINCT new.installation_id, task_id, new.id FROM new, unnest(new.tasks) AS task_id WHERE new.has_body
+)
+SELECT id FROM new
+""")
+
+_DROP_BODIES = text("""
+WITH old AS (
+    UPDATE inbox SET raw = NULL
+    WHERE id IN (
+        SELECT id FROM inbox WHERE raw IS NOT NULL AND at < :before ORDER BY at LIMIT :limit FOR UPDATE SKIP LOCKED
+    )
+    RETURNING installation_id, id, tasks
+), gone AS (
+    DELETE FROM inbox_bodies AS b USING (SELECT installation_id, id, unnest(tasks) AS task_id FROM old) AS o
+    WHERE b.installation_id = o.installation_id AND b.task_id = o.task_id AND b.inbox_id = o.id
+)
+SELECT count(*) FROM old
+""")
+
+_DROP_ROWS = text("""
+DELETE FROM inbox WHERE id IN (
+    SELECT id FROM inbox WHERE at < :before AND raw IS NULL LIMIT :limit FOR UPDATE SKIP LOCKED
+)
+""")
+
+
+class PgInbox:
+    """The port ``Inbox``."""
+
+    def __init__(self, transaction: Transaction, vault: Vault) -> None:
+        self._transaction = transaction
+        self._vault = vault
+
+    def record(self, installation_id: InstallationId | None, arrival: Arrival) -> str | None:
+        """Store one; ``None``: this dedupe id was seen before at this door (nothing stored). Of two at once the second
+        waits for the first one's commit."""
+        id_, tenant = new_id(arrival.at), installation_id or ""
+        raw = None if arrival.raw is None else self._vault.encrypt(arrival.raw, tenant, id_, _RAW)
+        stored: str | None = self._transaction.execute(
+            _RECORD,
+            {
+                "id": id_,
+                "installation": tenant,
+                "door": arrival.door,
+                "dedupe_id": arrival.dedupe_id,
+                "digest": arrival.digest,
+                "at": arrival.at,
+                "tasks": list(arrival.tasks),
+                "detail": json.dumps(dict(arrival.detail), default=str),
+                "raw": raw,
+            },
+        ).scalar_one_or_none()
+        return stored
+
+    def drop_old(self, bodies_before: datetime, rows_before: datetime, limit: int) -> int:
+        """Retention: raw bodies first, whole rows later, at most ``limit`` of each. Gives the number touched."""
+        bodies: int = self._transaction.execute(_DROP_BODIES, {"before": bodies_before, "limit": limit}).scalar_one()
+        rows = self._transaction.execute(_DROP_ROWS, {"before": rows_before, "limit": limit}).rowcount
+        return bodies + rows

@@ -1,0 +1,183 @@
+"""Tasks paired with events. Memory and hints are encrypted; what a pull needs of them stands beside them, plain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sqlalchemy import Connection as Transaction
+
+from gateway.core.errors import LeaseLost
+from gateway.core.model import (
+    ConnectionId,
+    EventId,
+    InstallationId,
+    LinkId,
+    LinkStatus,
+    Memory,
+    TaskId,
+    UserId,
+)
+from gateway.core.records import EventHint, Link, LinkGlance, ReadAgain, TaskHint
+from gateway.store import links_sql as sql
+from gateway.store.link_rows import LinkRows
+from gateway.store.vault import Vault
+
+
+class PgLinks:
+    """The port ``Links``."""
+
+    def __init__(self, transaction: Transaction, vault: Vault) -> None:
+        self._transaction = transaction
+        self._rows = LinkRows(vault)
+
+    def get(self, installation_id: InstallationId, link_id: LinkId) -> Link | None:
+        """By id."""
+        return self._one(sql.GET, installation=installation_id, link=link_id)
+
+    def by_task(self, installation_id: InstallationId, task_id: TaskId) -> Link | None:
+        """By its task, locked against a second ingest until the commit."""
+        return self._one(sql.BY_TASK, installation=installation_id, task=task_id)
+
+    def by_event(
+        self, installation_id: InstallationId, connection_id: ConnectionId, event_id: EventId
+    ) -> Link | None:
+        """By the event it is paired with now."""
+        return self._one(sql.BY_EVENT, installation=installation_id, connection=connection_id, event=event_id)
+
+    def add(self, link: Link) -> Link:
+        """Store a new one, or give back (locked) the one the task already has."""
+        if self._transaction.execute(sql.ADD, self._rows.new(link)).one_or_none() is not None:
+            return link
+        existing = self.by_task(link.installation_id, link.task_id)
+        if existing is None:  # it was there a moment ago: its tenant was erased meanwhile
+            raise LeaseLost("the link vanished while it was looked up")
+        return existing
+
+    def hint_task(
+        self,
+        installation_id: InstallationId,
+        link_id: LinkId,
+        hint: TaskHint,
+        *,
+        version: int | None,
+        owner_id: UserId | None,
+        status: LinkStatus,
+    ) -> None:
+        """Leave what the CRM told for the next run; ``version``/``owner_id`` replace the known ones where given."""
+        self._transaction.execute(
+            sql.HINT_TASK,
+            {
+                "installation": installation_id,
+                "link": link_id,
+                "hint": self._rows.task_hint(installation_id, link_id, hint),
+                "version": version,
+                "owner": owner_id,
+                "status": status.value,
+            },
+        )
+
+    def hint_event(
+        self, installation_id: InstallationId, link_id: LinkId, hint: EventHint, *, expected_rev: int | None
+    ) -> bool:
+        """Leave what the calendar told, if the memory is still at ``expected_rev`` (``None``: whatever it is)."""
+        changed = self._transaction.execute(
+            sql.HINT_EVENT,
+            {
+                "installation": installation_id,
+                "link": link_id,
+                "hint": self._rows.event_hint(installation_id, link_id, hint),
+                "rev": expected_rev,
+            },
+        )
+        return changed.rowcount == 1
+
+    def save(self, link: Link, *, read_task_seq: int, read_event_seq: int) -> Link:
+        """Write all but hints of newer runs; see the port. Where a newer task hint came in, what came with it
+        (``status``, ``owner_id``, ``task_version``) stands. Gives the link as stored; raises ``LeaseLost`` where it is
+        no more."""
+        row = self._transaction.execute(
+            sql.SAVE,
+            {
+                **self._rows.saved(link),
+                "installation": link.installation_id,
+                "link": link.id,
+                "read_task_seq": read_task_seq,
+                "read_event_seq": read_event_seq,
+                "read_again": self._rows.event_hint(link.installation_id, link.id, ReadAgain()),
+            },
+        ).one_or_none()
+        if row is None:
+            raise LeaseLost("the link is no more")
+        return replace(
+            link,
+            memory_rev=row.memory_rev,
+            task_seq=row.task_seq,
+            event_seq=row.event_seq,
+            task_version=row.task_version,
+            owner_id=row.owner_id,
+            status=LinkStatus(row.status),
+            task_hint=self._rows.opened_task_hint(link.installation_id, link.id, row.task_hint),
+            event_hint=self._rows.opened_event_hint(link.installation_id, link.id, row.event_hint),
+        )
+
+    def wipe(self, installation_id: InstallationId, link_id: LinkId) -> None:
+        """Forget all remembered text, conflict values and the raw deliveries of its task, and the event's place. Only
+        the last write number stays: numbers are never used twice."""
+        which = {"installation": installation_id, "link": link_id}
+        sealed: bytes | None = self._transaction.execute(sql.MEMORY, which).scalar_one_or_none()
+        number = self._rows.memory(installation_id, link_id, sealed).last_number
+        empty = self._rows.sealed_memory(installation_id, link_id, Memory(last_number=number))
+        self._transaction.execute(sql.WIPE, {**which, "memory": empty})
+
+    def glances(self, installation_id: InstallationId, connection_id: ConnectionId) -> Sequence[LinkGlance]:
+        """Live links with an event in this connection's calendar."""
+        rows = self._transaction.execute(sql.GLANCES, {"installation": installation_id, "connection": connection_id})
+        return [
+            LinkGlance(
+                LinkId(row.id),
+                TaskId(row.task_id),
+                EventId(row.event_id),
+                row.seen_etag,
+                row.seen_number,
+                row.memory_rev,
+                row.ends_at,
+            )
+            for row in rows
+        ]
+
+    def of_connection(self, installation_id: InstallationId, connection_id: ConnectionId) -> Sequence[Link]:
+        """Links whose event is, or waits to be, in this connection's calendar, dormant ones included.
+
+        Waiting: a link of its user that has no place yet, while this is the user's newest connection.
+        """
+        which = {"installation": installation_id, "connection": connection_id}
+        return [self._rows.link(row) for row in self._transaction.execute(sql.OF_CONNECTION, which)]
+
+    def ids_of_owner(
+        self, installation_id: InstallationId, owner_id: UserId, statuses: Sequence[LinkStatus]
+    ) -> Sequence[tuple[LinkId, TaskId]]:
+        """A user's links."""
+        which = {
+            "installation": installation_id,
+            "owner": owner_id,
+            "statuses": [status.value for status in statuses],
+        }
+        return [(LinkId(row.id), TaskId(row.task_id)) for row in self._transaction.execute(sql.IDS_OF_OWNER, which)]
+
+    def task_ids(self, installation_id: InstallationId, after: TaskId | None, limit: int) -> Sequence[TaskId]:
+        """Live links' tasks in id order, for the existence check."""
+        which = {"installation": installation_id, "after": after or "", "limit": limit}
+        return [TaskId(task_id) for task_id in self._transaction.execute(sql.TASK_IDS, which).scalars()]
+
+    def make_dormant(
+        self, installation_id: InstallationId, connection_id: ConnectionId, *, remember_switch: bool
+    ) -> Sequence[tuple[LinkId, TaskId]]:
+        """In one statement: nothing more is written for these, and no run that is under way brings them back. Gives
+        back those that were live; hints are forgotten."""
+        which = {"installation": installation_id, "connection": connection_id, "remember": remember_switch}
+        return [(LinkId(row.id), TaskId(row.task_id)) for row in self._transaction.execute(sql.MAKE_DORMANT, which)]
+
+    def _one(self, statement: sql.Statement, **values: object) -> Link | None:
+        row = self._transaction.execute(statement, values).one_or_none()
+        return None if row is None else self._rows.link(row)

@@ -1,0 +1,128 @@
+"""The statements on links."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Executable, bindparam, select, text, update
+from sqlalchemy.dialects.postgresql import JSONB, insert
+
+from gateway.core.model import LinkStatus
+from gateway.store.schema import LINKS
+
+Statement = Executable
+
+_L = LINKS.c
+_BESIDE = {"seen_etag", "seen_number", "ends_at"}
+_SELECT: Any = select(*(column for column in LINKS.columns if column.name not in _BESIDE)).where(
+    _L.installation_id == bindparam("installation")
+)
+
+GET = _SELECT.where(_L.id == bindparam("link"))
+BY_TASK = _SELECT.where(_L.task_id == bindparam("task")).with_for_update(key_share=True)
+BY_EVENT = _SELECT.where(
+    _L.connection_id == bindparam("connection"),
+    _L.event_id == bindparam("event"),
+    text("event_id <> ''"),
+)
+
+ADD = insert(LINKS).on_conflict_do_nothing(index_elements=[_L.installation_id, _L.task_id]).returning(_L.id)
+
+HINT_TASK = text("""
+UPDATE links SET
+    task_hint = :hint, task_seq = task_seq + 1, status = :status,
+    task_version = coalesce(:version, task_version), owner_id = coalesce(:owner, owner_id)
+WHERE installation_id = :installation AND id = :link
+""")
+
+HINT_EVENT = text("""
+UPDATE links SET event_hint = :hint, event_seq = event_seq + 1
+WHERE installation_id = :installation AND id = :link
+  AND (CAST(:rev AS bigint) IS NULL OR memory_rev = CAST(:rev AS bigint))
+""")
+
+SAVE = text("""
+UPDATE links SET
+    owner_id = CASE WHEN task_seq = :read_task_seq THEN :owner_id ELSE owner_id END,
+    status = CASE WHEN task_seq = :read_task_seq THEN :status ELSE status END,
+    task_version = CASE WHEN task_seq = :read_task_seq THEN :task_version ELSE task_version END,
+    task_hint = CASE WHEN task_seq <> :read_task_seq THEN task_hint END,
+    -- A newer one was compared with a memory that is no more.
+    event_hint = CASE WHEN event_seq <> :read_event_seq AND event_hint IS NOT NULL
+        THEN CAST(:read_again AS bytea) END,
+    state = :state, reason = :reason, reason_fields = :reason_fields,
+    connection_id = :connection_id, calendar_id = :calendar_id, event_id = :event_id, generation = :generation,
+    memory = :memory, memory_rev = memory_rev + 1, leaving = :leaving,
+    event_url = :event_url, synced_at = :synced_at, reported = :reported, switched_on_before = :switched_on_before,
+    seen_etag = :seen_etag, seen_number = :seen_number, ends_at = :ends_at
+WHERE installation_id = :installation AND id = :link
+RETURNING memory_rev, task_seq, event_seq, task_version, owner_id, status, task_hint, event_hint
+""").bindparams(bindparam("leaving", type_=JSONB))
+
+MEMORY = text("""
+SELECT memory FROM links WHERE installation_id = :installation AND id = :link FOR NO KEY UPDATE
+""")
+
+WIPE = text("""
+WITH link AS (
+    UPDATE links SET
+        memory = :memory, memory_rev = memory_rev + 1, task_hint = NULL, event_hint = NULL,
+        connection_id = NULL, calendar_id = NULL, event_id = NULL, event_url = NULL,
+        seen_etag = NULL, seen_number = NULL, ends_at = NULL
+    WHERE installation_id = :installation AND id = :link
+    RETURNING installation_id, id, task_id
+), bodies AS (
+    DELETE FROM inbox_bodies AS b USING link
+    WHERE b.installation_id = link.installation_id AND b.task_id = link.task_id
+    RETURNING b.installation_id, b.inbox_id
+), arrivals AS (
+    UPDATE inbox SET raw = NULL FROM bodies
+    WHERE inbox.id = bodies.inbox_id AND inbox.installation_id = bodies.installation_id
+)
+UPDATE conflicts SET content = NULL FROM link
+WHERE conflicts.installation_id = link.installation_id AND conflicts.link_id = link.id
+""")
+
+GLANCES = text("""
+SELECT id, task_id, event_id, seen_etag, seen_number, memory_rev, ends_at FROM links
+WHERE installation_id = :installation AND connection_id = :connection AND event_id <> '' AND status = 'live'
+""")
+
+_IN_CONNECTION = text("""(
+    connection_id = :connection
+    OR (connection_id IS NULL AND owner_id = (
+        SELECT c.user_id FROM connections AS c
+        WHERE c.installation_id = :installation AND c.id = :connection AND NOT EXISTS (
+            SELECT FROM connections AS newer
+            WHERE newer.installation_id = c.installation_id AND newer.user_id = c.user_id AND newer.seq > c.seq
+        )
+    ))
+)""")
+
+OF_CONNECTION = _SELECT.where(_IN_CONNECTION).order_by(_L.task_id)
+
+IDS_OF_OWNER = text("""
+SELECT id, task_id FROM links
+WHERE installation_id = :installation AND owner_id = :owner AND status = ANY(:statuses)
+ORDER BY task_id
+""")
+
+TASK_IDS = text("""
+SELECT task_id FROM links
+WHERE installation_id = :installation AND task_id > :after AND status = 'live'
+ORDER BY task_id LIMIT :limit
+""")
+
+MAKE_DORMANT = (
+    update(LINKS)
+    .where(_L.installation_id == bindparam("installation"), _L.status == LinkStatus.LIVE.value, _IN_CONNECTION)
+    .values(
+        status=LinkStatus.DORMANT.value,
+        switched_on_before=bindparam("remember"),
+        task_hint=None,
+        task_seq=_L.task_seq + 1,
+        event_hint=None,
+        event_seq=_L.event_seq + 1,
+    )
+    .returning(_L.id, _L.task_id)
+)
