@@ -203,8 +203,8 @@ class Provider:
     """``read_notification(lower-cased headers, body, query string)``; raises ``NotTrusted``, ``NotReadable``"""
     names_the_event: bool
     title_limit: int
-    ids_are_ours: bool
-    """Whether the event's id is chosen by us at creation."""
+    encode_text: Callable[[str], str]
+    """Plain text made fit for this provider's description (some hold HTML)."""
 
 
 # --- CRMs -----------------------------------------------------------------------------------------------------------
@@ -218,7 +218,6 @@ class Capabilities:
     moments: bool = True
     conditional_write: bool = True
     replays_keys: bool = True
-    retries: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +298,8 @@ class CrmKind:
     """``read_webhook(lower-cased headers, raw body, live secrets, now)``; raises ``NotTrusted``, ``NotReadable``"""
     new_secret: Callable[[], str]
     """A fresh webhook secret in this CRM's form."""
+    retries: bool
+    """Whether it sends a webhook again that met no 2xx; if not, its changes are asked for more often."""
 
 
 # --- the back room --------------------------------------------------------------------------------------------------

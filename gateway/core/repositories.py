@@ -114,6 +114,14 @@ class Connections(Protocol):
     def to_read(self, now: datetime, limit: int) -> Sequence[Connection]:
         """Writable connections whose ``next_read_at`` has come."""
 
+    def lock(self, installation_id: InstallationId, connection_id: ConnectionId) -> Connection | None:
+        """By id, locked until the commit: read it so before saving it."""
+
+    def mark_read(
+        self, installation_id: InstallationId, connection_id: ConnectionId, read_at: datetime, next_read_at: datetime
+    ) -> None:
+        """When our events in it were last looked at, and when the next safety read is due."""
+
     def heard(self, installation_id: InstallationId, connection_id: ConnectionId, at: datetime) -> None:
         """A push came in."""
 
@@ -160,7 +168,7 @@ class Links(Protocol):
         """Leave what the calendar told, if the memory is still at ``expected_rev`` (``None``: whatever it is)."""
 
     def save(self, link: Link, *, read_task_seq: int, read_event_seq: int) -> Link:
-        """Write all but hints of newer runs; clears a hint whose sequence is still the one read. ``memory_rev`` + 1.
+        """Write all but hints of newer runs, unless the link has gone dormant meanwhile (raises ``LeaseLost``); clears a hint whose sequence is still the one read. ``memory_rev`` + 1.
         Where the event hint is newer than the one read it becomes "read again": it was taken under an older memory.
         ``task_version`` is taken from the link where no newer hint came in."""
 
@@ -195,9 +203,10 @@ class Links(Protocol):
         """Live links' tasks in id order, for the existence check."""
 
     def make_dormant(
-        self, installation_id: InstallationId, connection_id: ConnectionId, *, remember_switch: bool
+        self, installation_id: InstallationId, connection_id: ConnectionId, reason: Reason, *, remember_switch: bool
     ) -> Sequence[tuple[LinkId, TaskId]]:
-        """In one statement: nothing more is written for these. Gives back those that were live."""
+        """In one statement: nothing more is written for these, their text is forgotten, their place is not. State
+        ``off`` with this reason. Gives back those that were live."""
 
 
 class Subscriptions(Protocol):
@@ -280,6 +289,9 @@ class Outbox(Protocol):
 
     def cancel(self, installation_id: InstallationId, topic: Topic, key: str) -> None:
         """Owe it no more (and let a lease on it go cold)."""
+
+    def cancel_mailbox(self, installation_id: InstallationId, mailbox: str) -> None:
+        """Owe nothing more in a mailbox; a run in progress cannot commit any more."""
 
     def pause(self, mailbox: str, until: datetime) -> None:
         """Take nothing from this mailbox before then."""

@@ -1,0 +1,101 @@
+"""Finding what no webhook told: one list of what changed in the CRM, and now and then which tasks still exist.
+
+At an installation's start, after an outage, and on the clock's beat. No task is asked for on its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from gateway.core.model import Task, TaskId, TaskOff, TaskState
+from gateway.core.records import Installation, Lease, Topic
+from gateway.core.repositories import UnitOfWork
+from gateway.core.signals import Kind, TaskSignal
+from gateway.services.context import Context, crm_mailbox
+from gateway.services.ingest import Ring, take_signal
+from gateway.services.reports import ring_when_due
+
+OVERLAP = timedelta(minutes=2)
+"""A catch-up begins this long before the last one: clocks differ, and commits take time."""
+
+LAPSE = timedelta(hours=20)
+"""After this long without a catch-up, tasks' existence is checked as well: lists show no deletions."""
+
+BATCH = 100
+MAX_PAGES = 10_000
+
+
+def catch_up(ctx: Context, lease: Lease, installation: Installation) -> None:
+    """Take up everything that changed since the last time."""
+    started = ctx.clock.now()
+    crm = ctx.open_crm(installation)
+    since = installation.caught_up_at - OVERLAP if installation.caught_up_at else None
+    cursor: str | None = None
+    for _page in range(MAX_PAGES):
+        page = crm.changed_since(since, cursor)
+        _take(ctx, lease, installation, page.tasks)
+        if page.cursor is None or page.cursor == cursor:
+            break
+        cursor = page.cursor
+    if since is None or started - since > LAPSE or lease.attempts > 0:
+        _check_existence(ctx, lease, installation)
+    with ctx.store.begin() as uow:
+        uow.outbox.hold(lease)
+        uow.installations.caught_up(installation.id, started)
+        uow.outbox.settle(lease, ctx.clock.now())
+        uow.commit()
+
+
+def _take(ctx: Context, lease: Lease, installation: Installation, tasks: Sequence[tuple[TaskId, TaskState]]) -> None:
+    """One commit a page; what is known already costs nothing more."""
+    now = ctx.clock.now()
+    with ctx.store.begin() as uow:
+        uow.outbox.hold(lease)
+        for task_id, state in tasks:
+            link = uow.links.by_task(installation.id, task_id)
+            version = state.version if isinstance(state, Task | TaskOff) else None
+            if link is not None and version is not None and version == link.task_version:
+                continue
+            happened = state.updated_at if isinstance(state, Task) else None
+            signal = TaskSignal(task_id, Kind.CHANGED, state, version=version, at=happened)
+            _ring(ctx, uow, take_signal(uow, installation, signal, link, now))
+        uow.commit()
+
+
+def _check_existence(ctx: Context, lease: Lease, installation: Installation) -> None:
+    """Tasks that the CRM does not list any more are read, one by one and only those."""
+    crm = ctx.open_crm(installation)
+    after: TaskId | None = None
+    while True:
+        with ctx.store.begin() as uow:
+            ids = list(uow.links.task_ids(installation.id, after, BATCH))
+        if not ids:
+            return
+        missing = set(ids) - crm.existing(ids)
+        _look_again(ctx, lease, installation, sorted(missing))
+        after = ids[-1]
+
+
+def _look_again(ctx: Context, lease: Lease, installation: Installation, missing: Sequence[TaskId]) -> None:
+    now: datetime = ctx.clock.now()
+    with ctx.store.begin() as uow:
+        uow.outbox.hold(lease)
+        for task_id in missing:
+            link = uow.links.by_task(installation.id, task_id)
+            signal = TaskSignal(task_id, Kind.DELETED, None)
+            _ring(ctx, uow, take_signal(uow, installation, signal, link, now))
+        uow.commit()
+
+
+def _ring(ctx: Context, uow: UnitOfWork, rings: Sequence[Ring]) -> None:
+    for installation_id, mailbox, lane, seconds in rings:
+        ring_when_due(ctx, uow, installation_id, mailbox, lane, seconds)
+
+
+def owe_catch_up(ctx: Context, uow: UnitOfWork, installation: Installation) -> None:
+    """Owe one, now."""
+    from_now = ctx.clock.now()
+    mailbox = crm_mailbox(installation.id)
+    uow.outbox.request(installation.id, Topic.CATCH_UP, installation.id, mailbox=mailbox, now=from_now)
+    ring_when_due(ctx, uow, installation.id, mailbox, "now", 0.0)

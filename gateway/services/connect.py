@@ -1,0 +1,245 @@
+"""A connection's life: chosen, changed, left, lost. Each change of state is one commit that also owes what follows.
+
+Leaving comes first: links go dormant in the commit before anything is patched or revoked (B20).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from gateway.core.errors import NotReadable
+from gateway.core.model import (
+    WRITABLE,
+    ConnectionId,
+    ConnectionStatus,
+    InstallationId,
+    LinkId,
+    LinkStatus,
+    Reason,
+    TaskId,
+    UserId,
+)
+from gateway.core.ports import CalendarInfo, Lane
+from gateway.core.records import Connection, Entry, Installation, Lease, Topic
+from gateway.core.repositories import UnitOfWork
+from gateway.core.stories import Actor, Story
+from gateway.services.access import account_call
+from gateway.services.context import Context, calendar_mailbox, crm_mailbox
+from gateway.services.reports import ring_when_due
+
+LEFT = frozenset({ConnectionStatus.DISCONNECTED, ConnectionStatus.REVOKED})
+
+SINGLE_EDITS = 20
+"""Up to this many links are owed as a person's own edit; more than that is a backfill."""
+
+
+class NoConnectionError(Exception):
+    """The user has no connection that could be meant."""
+
+
+# --- choosing -------------------------------------------------------------------------------------------------------
+
+
+def calendars(ctx: Context, connection: Connection) -> Sequence[CalendarInfo]:
+    """The calendars that may be chosen; empty where the grant can only make its own."""
+    return account_call(ctx, connection, lambda account: account.calendars())
+
+
+def choose_own(ctx: Context, connection: Connection, name: str, zone: str | None) -> Connection:
+    """A calendar of our own: made once (its id is saved at once), then chosen."""
+    made = account_call(ctx, connection, lambda account: account.create_calendar(name, zone))
+    return choose(ctx, connection, made)
+
+
+def choose_existing(ctx: Context, connection: Connection, calendar_id: str) -> Connection:
+    """One of the person's calendars. Raises ``NotReadable`` if it is none of those that may be chosen."""
+    for info in calendars(ctx, connection):
+        if info.id == calendar_id:
+            return choose(ctx, connection, info)
+    raise NotReadable("calendar_id", "choose one of GET /v1/users/{uid}/calendars")
+
+
+def choose(ctx: Context, connection: Connection, target: CalendarInfo) -> Connection:
+    """Make a calendar the target: the subscription is owed, and every task of the owner that is on (events in a former
+    target move)."""
+    inst, now = connection.installation_id, ctx.clock.now()
+    with ctx.store.begin() as uow:
+        current = uow.connections.lock(inst, connection.id)
+        if current is None or current.status in LEFT:
+            raise NoConnectionError("the connection was ended meanwhile")
+        chosen = replace(
+            current,
+            calendar_id=target.id,
+            calendar_name=target.name,
+            calendar_zone=target.zone,
+            status=ConnectionStatus.CONNECTED,
+            reason=None,
+            since=now,
+        )
+        uow.connections.save(chosen)
+        _owe(ctx, uow, chosen, Topic.SUBSCRIBE)
+        owe_all(ctx, uow, chosen)
+        owe_tell(ctx, uow, chosen)
+        uow.commit()
+    return chosen
+
+
+def owe_all(ctx: Context, uow: UnitOfWork, connection: Connection) -> int:
+    """Owe a run for every live link of the connection's user, and for those with an event in its calendars."""
+    inst = connection.installation_id
+    links = set(uow.links.ids_of_owner(inst, connection.user_id, [LinkStatus.LIVE]))
+    links |= {(k.id, k.task_id) for k in uow.links.of_connection(inst, connection.id) if k.status is LinkStatus.LIVE}
+    lane = Lane.NOW if len(links) <= SINGLE_EDITS else Lane.BACKFILL
+    mailbox = calendar_mailbox(connection.id)
+    for link_id, _task in sorted(links):
+        uow.outbox.request(inst, Topic.SYNC, link_id, mailbox=mailbox, now=ctx.clock.now(), lane=lane)
+    if links:
+        ring_when_due(ctx, uow, inst, mailbox, lane, 0.0)
+    return len(links)
+
+
+def _owe(ctx: Context, uow: UnitOfWork, connection: Connection, topic: Topic) -> None:
+    """Owe work that calls this person's calendar."""
+    inst, mailbox, now = connection.installation_id, calendar_mailbox(connection.id), ctx.clock.now()
+    due = uow.outbox.request(inst, topic, connection.id, mailbox=mailbox, now=now)
+    ring_when_due(ctx, uow, inst, mailbox, Lane.NOW, (due - now).total_seconds())
+
+
+def owe_tell(ctx: Context, uow: UnitOfWork, connection: Connection) -> None:
+    """Owe the CRM the news of this connection."""
+    inst, mailbox, now = connection.installation_id, crm_mailbox(connection.installation_id), ctx.clock.now()
+    due = uow.outbox.request(inst, Topic.TELL, connection.id, mailbox=mailbox, now=now)
+    ring_when_due(ctx, uow, inst, mailbox, Lane.NOW, (due - now).total_seconds())
+
+
+# --- leaving --------------------------------------------------------------------------------------------------------
+
+
+def disconnect(ctx: Context, installation: Installation, user_id: UserId) -> Connection:
+    """The person leaves: nothing more is written, the switches go off, the grant is given back."""
+    with ctx.store.begin() as uow:
+        connection = uow.connections.of_user(installation.id, user_id)
+        if connection is None or connection.status in LEFT:
+            raise NoConnectionError("this user has no connection")
+        left = end(ctx, uow, connection, ConnectionStatus.DISCONNECTED, Reason.DISCONNECTED, patches=True)
+        uow.commit()
+    return left
+
+
+def deactivate(
+    ctx: Context, uow: UnitOfWork, installation: Installation, user_id: UserId
+) -> list[tuple[InstallationId, str, Lane, float]]:
+    """The CRM's user is gone: as a disconnect, without patching tasks (B35). What follows is rung after the commit."""
+    connection = uow.connections.of_user(installation.id, user_id)
+    if connection is not None and connection.status not in LEFT:
+        end(ctx, uow, connection, ConnectionStatus.DISCONNECTED, Reason.DISCONNECTED, patches=False)
+    return []
+
+
+def end(
+    ctx: Context,
+    uow: UnitOfWork,
+    connection: Connection,
+    status: ConnectionStatus,
+    reason: Reason,
+    *,
+    patches: bool,
+    why: str | None = None,
+    dormant: bool = True,
+) -> Connection:
+    """Dormant first; then the revocation, the switches and the news are owed, all in this transaction.
+
+    ``dormant=False``: another account takes over, so the tasks that are on stay on and wait for its calendar.
+    """
+    inst, now = connection.installation_id, ctx.clock.now()
+    revoked = status is ConnectionStatus.REVOKED
+    current = uow.connections.lock(inst, connection.id) or connection
+    ended = replace(current, status=status, reason=why or reason.value, since=now, next_read_at=None)
+    uow.connections.save(ended)
+    uow.outbox.cancel_mailbox(inst, calendar_mailbox(connection.id))
+    links = uow.links.make_dormant(inst, connection.id, reason, remember_switch=revoked) if dormant else ()
+    for link_id, task_id in links:
+        _say_goodbye(uow, inst, link_id, task_id, now, patches=patches)
+    if links:
+        ring_when_due(ctx, uow, inst, crm_mailbox(inst), Lane.NOW, 0.0)
+        ring_when_due(ctx, uow, inst, crm_mailbox(inst), Lane.BACKFILL, 0.0)
+    if revoked:
+        for subscription in uow.subscriptions.of_connection(inst, connection.id):
+            uow.subscriptions.remove(inst, subscription.id)
+        uow.connections.erase_credential(inst, connection.id)
+    else:
+        _owe(ctx, uow, connection, Topic.REVOKE)
+    owe_tell(ctx, uow, ended)
+    return ended
+
+
+def _say_goodbye(
+    uow: UnitOfWork,
+    inst: InstallationId,
+    link_id: LinkId,
+    task_id: TaskId,
+    now: datetime,
+    *,
+    patches: bool,
+) -> None:
+    """One link's switch goes off in the CRM; its conflicts are a thing of the past."""
+    uow.conflicts.close(inst, link_id, None, "superseded", now)
+    uow.timeline.add(inst, task_id, Entry(now, Actor.GATEWAY.value, Story.DISCONNECTED.value, {}))
+    topic = Topic.SWITCH_OFF if patches else Topic.REPORT
+    uow.outbox.request(inst, topic, link_id, mailbox=crm_mailbox(inst), now=now, lane=Lane.BACKFILL)
+
+
+# --- lost -----------------------------------------------------------------------------------------------------------
+
+
+def _of_lease(uow: UnitOfWork, lease: Lease) -> Connection | None:
+    """The connection whose calendar this work calls."""
+    prefix, _, name = lease.mailbox.partition(":")
+    return uow.connections.get(lease.installation_id, ConnectionId(name)) if prefix == "cal" else None
+
+
+def access_revoked(ctx: Context, lease: Lease, why: str) -> None:
+    """The provider took the access away: once, however many jobs notice (B21)."""
+    with ctx.store.begin() as uow:
+        connection = _of_lease(uow, lease)
+        if connection is not None and connection.status not in LEFT:
+            end(ctx, uow, connection, ConnectionStatus.REVOKED, Reason.REVOKED, patches=True, why=why)
+        uow.outbox.cancel(lease.installation_id, lease.topic, lease.key)
+        uow.commit()
+
+
+def must_sign_in(ctx: Context, lease: Lease, why: str) -> None:
+    """The provider wants to see the person again: changes wait, switches stay on for now."""
+    _mark(ctx, lease, ConnectionStatus.REAUTHORIZE, why)
+
+
+def calendar_gone(ctx: Context, lease: Lease) -> None:
+    """The target calendar is gone, or out of reach: one notice, switches stay on, changes wait (B32)."""
+    _mark(ctx, lease, ConnectionStatus.CALENDAR_GONE, "calendar_gone")
+
+
+def _mark(ctx: Context, lease: Lease, status: ConnectionStatus, why: str) -> None:
+    with ctx.store.begin() as uow:
+        found = _of_lease(uow, lease)
+        connection = uow.connections.lock(lease.installation_id, found.id) if found else None
+        if connection is not None and connection.status in WRITABLE:
+            marked = replace(connection, status=status, reason=why, since=ctx.clock.now())
+            uow.connections.save(marked)
+            owe_all(ctx, uow, marked)
+            owe_tell(ctx, uow, marked)
+        uow.commit()
+
+
+GRACE = timedelta(days=7)
+"""How long switches stay on while a person is asked to sign in again."""
+
+
+def give_up_waiting(ctx: Context, connection: Connection) -> None:
+    """Seven days without signing in again: as revoked."""
+    with ctx.store.begin() as uow:
+        current = uow.connections.lock(connection.installation_id, connection.id)
+        if current is not None and current.status is ConnectionStatus.REAUTHORIZE:
+            end(ctx, uow, current, ConnectionStatus.REVOKED, Reason.REVOKED, patches=True, why=current.reason)
+        uow.commit()

@@ -1,0 +1,239 @@
+"""What an arrival means for us: recorded, noted at the links it concerns, and owed, all in the door's one commit.
+
+A delivery says "look again" (a full, versioned snapshot is kept as a hint). Text of a task that is neither on nor
+linked is never stored (B1).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from gateway.core.model import Cause, InstallationId, LinkStatus, SubscriptionId, Task, TaskGone, TaskOff
+from gateway.core.ports import Lane
+from gateway.core.records import (
+    Arrival,
+    Entry,
+    Installation,
+    LedgerCount,
+    Link,
+    ReadAgain,
+    Subscription,
+    TaskHint,
+    Topic,
+)
+from gateway.core.repositories import UnitOfWork
+from gateway.core.signals import CrmDelivery, Kind, Push, Pushes, Signal, TaskSignal, UserDeactivated
+from gateway.core.stories import Actor, Story
+from gateway.services.connect import deactivate
+from gateway.services.context import Context, calendar_mailbox, crm_mailbox, link_id
+
+Ring = tuple[InstallationId, str, Lane, float]
+"""Whom to wake after the commit: installation, mailbox, lane, and in how many seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of a CRM's delivery. ``rings``: to be rung once it is committed."""
+
+    seen_before: bool
+    rings: tuple[Ring, ...] = ()
+
+
+def receive_crm(
+    ctx: Context, uow: UnitOfWork, installation: Installation, delivery: CrmDelivery, raw: bytes, now: datetime
+) -> Receipt:
+    """Record one trusted delivery and owe what follows from it."""
+    signals = [s for s in delivery.signals if isinstance(s, TaskSignal)]
+    links = {s.task_id: uow.links.by_task(installation.id, s.task_id) for s in signals}
+    keeps = bool(signals) and all(_is_on(s) for s in signals)
+    arrival = Arrival(
+        door="crm",
+        dedupe_id=delivery.dedupe_id,
+        digest=hashlib.sha256(raw).digest(),
+        at=now,
+        raw=raw if keeps else None,
+        tasks=tuple(s.task_id for s in signals),
+        detail={"kinds": [_name(s) for s in delivery.signals], "faults": list(delivery.faults)},
+    )
+    if uow.inbox.record(installation.id, arrival) is None:
+        return Receipt(seen_before=True)
+    rings: list[Ring] = []
+    for signal in delivery.signals:
+        if isinstance(signal, TaskSignal):
+            rings += take_signal(uow, installation, signal, links.get(signal.task_id), now)
+        elif isinstance(signal, UserDeactivated):
+            rings += deactivate(ctx, uow, installation, signal.user_id)
+    return Receipt(seen_before=False, rings=tuple(rings))
+
+
+def _name(signal: Signal) -> str:
+    return signal.kind.value if isinstance(signal, TaskSignal) else type(signal).__name__
+
+
+def _is_on(signal: TaskSignal) -> bool:
+    """Whether the task is told to be there with its switch on."""
+    if signal.kind is Kind.DELETED or isinstance(signal.said, TaskOff | TaskGone):
+        return False
+    if isinstance(signal.said, Task):
+        return signal.said.sync_on
+    return signal.sync_on is not False
+
+
+def take_signal(
+    uow: UnitOfWork, installation: Installation, signal: TaskSignal, link: Link | None, now: datetime
+) -> Sequence[Ring]:
+    """One task's news. Older than what is known: recorded, not applied (a delivery dated later than what is known is
+    news all the same: the CRM was restored, so it is read)."""
+    if not _is_on(signal):
+        return _take_off(uow, installation, signal, link, now)
+    if link is None:
+        link = uow.links.add(Link(link_id(installation.id, signal.task_id), installation.id, signal.task_id))
+        _tell(uow, link, Story.SWITCHED_ON, signal, now)
+    elif link.status is not LinkStatus.LIVE:
+        link = replace(link, task_version=None)
+        _tell(uow, link, Story.SWITCHED_ON, signal, now)
+    elif (story := _old_story(link, signal)) is not None:
+        _tell(uow, link, story, signal, now)
+        return ()
+    else:
+        _tell(uow, link, Story.TASK_CHANGED, signal, now)
+    hint: TaskHint = signal.said if isinstance(signal.said, Task) and _in_order(link, signal) else ReadAgain()
+    return _note(uow, installation, link, hint, signal, now)
+
+
+def _take_off(
+    uow: UnitOfWork, installation: Installation, signal: TaskSignal, link: Link | None, now: datetime
+) -> Sequence[Ring]:
+    """Switched off or deleted. For a link that is off or dormant already this calls nothing."""
+    if link is None or link.status is LinkStatus.OFF:
+        return ()
+    deleted = signal.kind is Kind.DELETED or isinstance(signal.said, TaskGone)
+    if link.status is LinkStatus.DORMANT:
+        if deleted:
+            uow.links.wipe(installation.id, link.id)
+        return ()
+    if not deleted and (story := _old_story(link, signal)) is not None:
+        _tell(uow, link, story, signal, now)
+        return ()
+    _tell(uow, link, Story.TASK_DELETED if deleted else Story.SWITCHED_OFF, signal, now)
+    if deleted:
+        cause = signal.said.cause if isinstance(signal.said, TaskGone) else Cause.DELETED
+        return _note(uow, installation, link, ReadAgain(cause), replace(signal, version=None), now)
+    hint: TaskHint = TaskOff(signal.version) if _in_order(link, signal) else ReadAgain()
+    return _note(uow, installation, link, hint, signal, now)
+
+
+def _old_story(link: Link, signal: TaskSignal) -> Story | None:
+    """Why a delivery is not applied, or ``None`` if it is news."""
+    if signal.version is None or link.task_version is None or signal.version > link.task_version:
+        return None
+    if signal.version == link.task_version:
+        return Story.TASK_ECHO if signal.actor == "api" else Story.TASK_REPEATED
+    return None if _went_backwards(link, signal) else Story.TASK_OLD
+
+
+def _in_order(link: Link, signal: TaskSignal) -> bool:
+    """Whether a snapshot may be taken at its word: it is versioned, and newer than what is known."""
+    if signal.version is None:
+        return False
+    return link.task_version is None or signal.version > link.task_version
+
+
+def _went_backwards(link: Link, signal: TaskSignal) -> bool:
+    """An older version that happened later: the CRM was restored from a backup, and only a read tells the truth."""
+    known = link.memory.task.updated_at if link.memory.task else None
+    happened = signal.said.updated_at if isinstance(signal.said, Task) else signal.at
+    return known is not None and happened is not None and happened > known
+
+
+def _note(
+    uow: UnitOfWork,
+    installation: Installation,
+    link: Link,
+    hint: TaskHint,
+    signal: TaskSignal,
+    now: datetime,
+) -> Sequence[Ring]:
+    """Leave the hint and owe a run, in the mailbox of the calendar it will call."""
+    owner = hint.owner.id if isinstance(hint, Task) and hint.owner else None
+    uow.links.hint_task(installation.id, link.id, hint, version=signal.version, owner_id=owner, status=LinkStatus.LIVE)
+    connection = uow.connections.of_user(installation.id, owner) if owner else None
+    if connection is not None:
+        mailbox = calendar_mailbox(connection.id)
+    elif link.place is not None:
+        mailbox = calendar_mailbox(link.place.connection_id)
+    else:
+        mailbox = crm_mailbox(installation.id)
+    due = uow.outbox.request(installation.id, Topic.SYNC, link.id, mailbox=mailbox, now=now)
+    return [(installation.id, mailbox, Lane.NOW, max(0.0, (due - now).total_seconds()))]
+
+
+def _tell(uow: UnitOfWork, link: Link, story: Story, signal: TaskSignal, now: datetime) -> None:
+    actor = Actor.GATEWAY if story in (Story.TASK_ECHO, Story.TASK_REPEATED, Story.TASK_OLD) else Actor.CRM
+    detail = {"version": signal.version} if signal.version is not None else {}
+    uow.timeline.add(link.installation_id, link.task_id, Entry(now, actor.value, story.value, detail))
+
+
+# --- pushes ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PushReceipt:
+    """What became of a provider's arrival. ``unknown``/``wrong``: how many items named no subscription of ours, or had
+    the wrong secret."""
+
+    taken: int
+    unknown: int
+    wrong: int
+    rings: tuple[Ring, ...] = ()
+
+
+def receive_pushes(
+    ctx: Context, uow: UnitOfWork, provider: str, pushes: Pushes, raw: bytes, now: datetime
+) -> PushReceipt:
+    """Check each item against its subscription, and owe a look where something changed. Untrusted items leave no
+    trace but a count."""
+    taken = unknown = wrong = 0
+    rings: list[Ring] = []
+    for push in pushes.items:
+        subscription = uow.subscriptions.get(provider, SubscriptionId(push.channel_id))
+        if subscription is None:
+            unknown += 1
+        elif not _trusted(subscription, push):
+            wrong += 1
+        else:
+            taken += 1
+            rings += _take_push(uow, subscription, push, raw, now)
+    ctx.meter.count("pushes", provider=provider, outcome="taken" if taken else "refused")
+    return PushReceipt(taken, unknown, wrong, tuple(rings))
+
+
+def hash_secret(secret: str) -> bytes:
+    """How a subscription's secret is kept."""
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def _trusted(subscription: Subscription, push: Push) -> bool:
+    """The secret in constant time, and the resource once it is known (the first push may be faster than the answer)."""
+    same = hmac.compare_digest(hash_secret(push.secret), subscription.secret_hash)
+    known = subscription.resource is None or push.resource is None or push.resource == subscription.resource
+    return same and known
+
+
+def _take_push(uow: UnitOfWork, subscription: Subscription, push: Push, raw: bytes, now: datetime) -> Sequence[Ring]:
+    inst, cid = subscription.installation_id, subscription.connection_id
+    first = push.state == "verified"
+    uow.subscriptions.mark_push(subscription.id, number=push.number, verified_at=now, resource=push.resource)
+    uow.connections.heard(inst, cid, now)
+    if first:
+        return ()
+    uow.connections.count(inst, cid, LedgerCount(pushes=1))
+    detail = {"channel": subscription.id, "number": push.number}
+    uow.inbox.record(inst, Arrival(subscription.provider, None, hashlib.sha256(raw).digest(), now, detail=detail))
+    mailbox = calendar_mailbox(cid)
+    due = uow.outbox.request(inst, Topic.PULL, cid, mailbox=mailbox, now=now)
+    return [(inst, mailbox, Lane.NOW, max(0.0, (due - now).total_seconds()))]

@@ -1,0 +1,151 @@
+"""A calendar changed: which of OUR events did? One filtered list; what it finds is left for each link's own run.
+
+The list holds our events only. An event whose etag is the one we know is an echo. An event missing from the list is
+never taken for deleted: its link's run reads it directly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from gateway.core.errors import CursorExpired, Forbidden, TargetGone
+from gateway.core.model import WRITABLE, ConnectionId, Event, EventId, LinkId
+from gateway.core.ports import Lane
+from gateway.core.records import (
+    Connection,
+    Entry,
+    EventHint,
+    Installation,
+    Lease,
+    LedgerCount,
+    LinkGlance,
+    ReadAgain,
+    Topic,
+)
+from gateway.core.repositories import UnitOfWork
+from gateway.core.schedule import next_safety_read
+from gateway.core.stories import Actor, Story
+from gateway.services.access import OpenCalendar
+from gateway.services.context import Context, calendar_mailbox, style_of
+from gateway.services.reports import ring_when_due
+
+MANY = 500
+"""With more live links than this, a pull first asks only for what changed lately; a full look is owed afterwards."""
+
+FULL_LOOK_AFTER = timedelta(seconds=30)
+OVERLAP = timedelta(minutes=5)
+ARCHIVED_AFTER = timedelta(days=30)
+"""Events that ended this long ago are not looked for any more when a list lacks them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """One link for which the list holds news."""
+
+    glance: LinkGlance
+    hint: EventHint
+
+
+def pull(ctx: Context, lease: Lease, installation: Installation) -> None:
+    """Look at our events in one calendar. Raises ``TargetGone`` when the calendar itself is gone."""
+    started = ctx.clock.now()
+    with ctx.store.begin() as uow:
+        connection = uow.connections.get(installation.id, ConnectionId(lease.key))
+        glances = uow.links.glances(installation.id, ConnectionId(lease.key)) if connection else []
+        if connection is None or connection.status not in WRITABLE or connection.calendar_id is None or not glances:
+            if connection is not None and connection.status in WRITABLE:
+                _remember(ctx, uow, connection, started, full=True)
+            uow.outbox.settle(lease, started)
+            uow.commit()
+            return
+    partly = len(glances) > MANY and not _full_look_is_due(connection, started)
+    events, full = _list(ctx, installation, connection, partly=partly)
+    found = _compare(glances, events, started, full=full)
+    _leave(ctx, lease, connection, found, len(events), started, full=full)
+
+
+def _full_look_is_due(connection: Connection, now: datetime) -> bool:
+    return connection.next_read_at is None or connection.next_read_at <= now
+
+
+def _list(
+    ctx: Context, installation: Installation, connection: Connection, *, partly: bool
+) -> tuple[dict[EventId, Event], bool]:
+    """Our events by id, and whether the list is a full one."""
+    opened = OpenCalendar(ctx, connection, style_of(installation))
+    since = connection.read_at - OVERLAP if partly and connection.read_at else None
+    try:
+        if since is not None:
+            try:
+                listed = opened.call(lambda c: list(c.ours(connection.tag, changed_since=since)))
+                return {e.id: e for e in listed}, False
+            except CursorExpired:
+                ctx.meter.count("cursor_expired", provider=connection.provider)
+        listed = opened.call(lambda c: list(c.ours(connection.tag)))
+    except Forbidden as gone:
+        raise TargetGone(str(gone)) from gone
+    return {e.id: e for e in listed}, True
+
+
+def _compare(glances: Sequence[LinkGlance], events: dict[EventId, Event], now: datetime, *, full: bool) -> list[_Found]:
+    found: list[_Found] = []
+    for glance in glances:
+        event = events.get(glance.event_id)
+        if event is None:
+            if full and glance.etag is not None and not _is_archived(glance, now):
+                found.append(_Found(glance, ReadAgain()))
+        elif event.etag != glance.etag:
+            found.append(_Found(glance, event))
+    return found
+
+
+def _is_archived(glance: LinkGlance, now: datetime) -> bool:
+    return glance.ends_at is not None and glance.ends_at < now - ARCHIVED_AFTER
+
+
+def _leave(
+    ctx: Context, lease: Lease, connection: Connection, found: list[_Found], read: int, started: datetime, *, full: bool
+) -> None:
+    """One commit: a hint at each link with news, its run owed, the pull paid off."""
+    inst, now = connection.installation_id, ctx.clock.now()
+    mailbox = calendar_mailbox(connection.id)
+    with ctx.store.begin() as uow:
+        uow.outbox.hold(lease)
+        again = False
+        for one in found:
+            again |= not _hint(ctx, uow, connection, one, mailbox)
+        uow.connections.count(inst, connection.id, LedgerCount(read=read))
+        _remember(ctx, uow, connection, started, full=full)
+        if again:
+            uow.outbox.request(inst, Topic.PULL, connection.id, mailbox=mailbox, now=now)
+        due = uow.outbox.settle(lease, now)
+        if due is None and not full:
+            due = uow.outbox.request(
+                inst, Topic.PULL, connection.id, mailbox=mailbox, now=now, due_at=now + FULL_LOOK_AFTER
+            )
+        if due is not None:
+            ring_when_due(ctx, uow, inst, mailbox, Lane.NOW, (due - now).total_seconds())
+        uow.commit()
+
+
+def _hint(ctx: Context, uow: UnitOfWork, connection: Connection, one: _Found, mailbox: str) -> bool:
+    """Leave the reading, unless the link's own run has written since the list was asked for: then compare afresh.
+    ``False``: it cannot be told which is newer, so the calendar is looked at once more."""
+    inst, now, glance = connection.installation_id, ctx.clock.now(), one.glance
+    if not uow.links.hint_event(inst, glance.id, one.hint, expected_rev=glance.memory_rev):
+        link = uow.links.get(inst, LinkId(glance.id))
+        seen = link.memory.event.etag if link is not None and link.memory.event is not None else None
+        return link is None or (isinstance(one.hint, Event) and one.hint.etag == seen)
+    story = Story.PUSH_FOUND_CHANGE if isinstance(one.hint, Event) else Story.PUSH_FOUND_ABSENCE
+    uow.timeline.add(inst, glance.task_id, Entry(now, Actor.CALENDAR.value, story.value, {}))
+    due = uow.outbox.request(inst, Topic.SYNC, glance.id, mailbox=mailbox, now=now)
+    ring_when_due(ctx, uow, inst, mailbox, Lane.NOW, (due - now).total_seconds())
+    return True
+
+
+def _remember(ctx: Context, uow: UnitOfWork, connection: Connection, started: datetime, *, full: bool) -> None:
+    """When this calendar was last looked at; a full look counts as the day's safety read."""
+    nxt = next_safety_read(started, ctx.jitter()) if full else started + FULL_LOOK_AFTER
+    uow.connections.mark_read(connection.installation_id, connection.id, started, nxt)

@@ -1,0 +1,140 @@
+"""The clock's beats: ring again whatever is due and was not heard, renew, look daily, catch up, forget what is old.
+
+Two clocks do no harm: everything here asks for work that is owed once, or deletes what is gone.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from gateway.core.model import ConnectionStatus
+from gateway.core.ports import Lane
+from gateway.core.records import Installation, InstallationStatus, Topic
+from gateway.core.schedule import next_safety_read
+from gateway.services.catch_up import owe_catch_up
+from gateway.services.connect import GRACE, give_up_waiting
+from gateway.services.context import Context, calendar_mailbox
+from gateway.services.reports import owe_report, ring_when_due
+
+log = logging.getLogger(__name__)
+
+BATCH = 500
+OFTEN = timedelta(minutes=15)
+SELDOM = timedelta(hours=6)
+"""How often a CRM is asked what changed: often if it does not retry its webhooks, seldom if it does."""
+
+CONFLICTS_LAST = timedelta(days=30)
+BODIES_LAST = timedelta(days=7)
+ROWS_LAST = timedelta(days=90)
+IDLE_ROWS_LAST = timedelta(hours=1)
+
+
+def ring_due(ctx: Context) -> int:
+    """Ring every mailbox in which work is due. Cheap: one indexed query. Gives how many were rung."""
+    with ctx.store.begin() as uow:
+        due = uow.outbox.due(ctx.clock.now(), BATCH)
+    for one in due:
+        ctx.doorbell.ring(one.installation_id, one.mailbox, one.lane)
+    return len(due)
+
+
+def tick(ctx: Context) -> None:
+    """One full beat. Each part is a transaction of its own, so that one that fails does not hold up the rest."""
+    renew_subscriptions(ctx)
+    read_for_safety(ctx)
+    catch_up_all(ctx)
+    close_old_conflicts(ctx)
+    end_waiting(ctx)
+    forget(ctx)
+
+
+def renew_subscriptions(ctx: Context) -> int:
+    """Owe a renewal where two thirds of a subscription's life are over."""
+    now = ctx.clock.now()
+    with ctx.store.begin() as uow:
+        due = uow.subscriptions.to_renew(now, BATCH)
+        for one in due:
+            mailbox = calendar_mailbox(one.connection_id)
+            uow.outbox.request(
+                one.installation_id, Topic.SUBSCRIBE, one.connection_id, mailbox=mailbox, now=now, lane=Lane.BACKFILL
+            )
+            ring_when_due(ctx, uow, one.installation_id, mailbox, Lane.BACKFILL, 0.0)
+        uow.commit()
+    return len(due)
+
+
+def read_for_safety(ctx: Context) -> int:
+    """Owe the daily look where nothing else has looked."""
+    now = ctx.clock.now()
+    with ctx.store.begin() as uow:
+        due = uow.connections.to_read(now, BATCH)
+        for one in due:
+            mailbox = calendar_mailbox(one.id)
+            uow.connections.mark_read(
+                one.installation_id, one.id, one.read_at or now, next_safety_read(now, ctx.jitter())
+            )
+            uow.outbox.request(one.installation_id, Topic.PULL, one.id, mailbox=mailbox, now=now, lane=Lane.BACKFILL)
+            ring_when_due(ctx, uow, one.installation_id, mailbox, Lane.BACKFILL, 0.0)
+        uow.commit()
+    return len(due)
+
+
+def catch_up_all(ctx: Context) -> int:
+    """Owe a catch-up where the last one is too long ago."""
+    now = ctx.clock.now()
+    with ctx.store.begin() as uow:
+        late = [i for i in uow.installations.all() if i.status is InstallationStatus.ACTIVE and _is_late(ctx, i)]
+        for installation in late:
+            owe_catch_up(ctx, uow, installation)
+        uow.commit()
+    if late:
+        log.info("catching up with %d CRMs at %s", len(late), now.isoformat())
+    return len(late)
+
+
+def _is_late(ctx: Context, installation: Installation) -> bool:
+    kind = ctx.crms.get(installation.adapter)
+    if kind is None:
+        return False
+    beat = SELDOM if kind.retries else OFTEN
+    return installation.caught_up_at is None or ctx.clock.now() - installation.caught_up_at > beat
+
+
+def close_old_conflicts(ctx: Context) -> int:
+    """Conflicts that nobody looked at for 30 days close by themselves."""
+    now = ctx.clock.now()
+    with ctx.store.begin() as uow:
+        expired = uow.conflicts.expire(now - CONFLICTS_LAST, now, BATCH)
+        for conflict in expired:
+            link = uow.links.get(conflict.installation_id, conflict.link_id)
+            if link is not None:
+                owe_report(ctx, uow, link)
+        uow.commit()
+    return len(expired)
+
+
+def end_waiting(ctx: Context) -> int:
+    """Connections that waited seven days for their person to sign in again are taken for revoked."""
+    now = ctx.clock.now()
+    with ctx.store.begin() as uow:
+        waiting = [
+            c
+            for installation in uow.installations.all()
+            for c in uow.connections.with_status(installation.id, ConnectionStatus.REAUTHORIZE)
+            if c.since is not None and now - c.since > GRACE
+        ]
+    for connection in waiting:
+        give_up_waiting(ctx, connection)
+    return len(waiting)
+
+
+def forget(ctx: Context) -> None:
+    """Retention: raw bodies after 7 days, deliveries and timeline after 90, used-up and settled rows soon."""
+    now = ctx.clock.now()
+    with ctx.store.begin() as uow:
+        uow.inbox.drop_old(now - BODIES_LAST, now - ROWS_LAST, BATCH)
+        uow.timeline.drop_old(now - ROWS_LAST, BATCH)
+        uow.one_use.drop_expired(now, BATCH)
+        uow.outbox.drop_settled(now - IDLE_ROWS_LAST, BATCH)
+        uow.commit()

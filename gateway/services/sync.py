@@ -1,0 +1,258 @@
+"""One link brought in step: carries out for real what its journey asks for.
+
+A transaction is open only to load and to save; every save is refused once the lease has gone to somebody else.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field, replace
+from typing import Any, assert_never
+
+from gateway.core import effects as fx
+from gateway.core.errors import AlreadyExists, EventGone, Forbidden, Refused, StaleWrite, TargetGone
+from gateway.core.journey import journey
+from gateway.core.model import (
+    WRITABLE,
+    ConnectionId,
+    ConnectionStatus,
+    LinkId,
+    LinkStatus,
+    Place,
+    Reason,
+    UserId,
+)
+from gateway.core.ports import Crm, Mark
+from gateway.core.records import Connection, Entry, Installation, Lease, LedgerCount, Link
+from gateway.core.render import Rules
+from gateway.core.stories import Actor, Story
+from gateway.services.access import OpenCalendar
+from gateway.services.context import Context, calendar_mailbox, crm_mailbox, event_id, style_of
+from gateway.services.reports import owe_report, ring_when_due
+
+log = logging.getLogger(__name__)
+
+_WAITING = {
+    ConnectionStatus.REAUTHORIZE: Reason.REAUTHORIZE,
+    ConnectionStatus.CALENDAR_GONE: Reason.CALENDAR_GONE,
+    ConnectionStatus.PAUSED: Reason.PAUSED,
+}
+
+
+class ElsewhereError(Exception):
+    """This work belongs into another mailbox, where calls to that person's calendar are counted."""
+
+    def __init__(self, mailbox: str) -> None:
+        super().__init__(mailbox)
+        self.mailbox = mailbox
+
+
+def sync(ctx: Context, lease: Lease, installation: Installation) -> None:
+    """Run one journey under a lease. Errors of the ports come through; the work stays owed."""
+    with ctx.store.begin() as uow:
+        link = uow.links.get(installation.id, LinkId(lease.key))
+        if link is None or link.status is not LinkStatus.LIVE:
+            uow.outbox.settle(lease, ctx.clock.now())
+            uow.commit()
+            return
+    crm = ctx.open_crm(installation)
+    world = _World(ctx, lease, installation, crm, link)
+    steps = journey(link, ctx.clock.now(), replays_keys=crm.capabilities.replays_keys)
+    answer: Any = None
+    while True:
+        try:
+            effect = steps.send(answer)
+        except StopIteration:
+            return
+        answer = world.carry_out(effect)
+
+
+@dataclass(slots=True)
+class _World:
+    """The journey's world: one CRM, the calendars it touches, the store."""
+
+    ctx: Context
+    lease: Lease
+    installation: Installation
+    crm: Crm
+    loaded: Link
+    connections: dict[ConnectionId, Connection] = field(default_factory=dict)
+    calendars: dict[tuple[ConnectionId, str], OpenCalendar] = field(default_factory=dict)
+    read: int = 0
+    written: int = 0
+
+    def carry_out(self, effect: fx.Effect) -> Any:
+        match effect:
+            case fx.ReadTask():
+                return self.crm.get(self.loaded.task_id)
+            case fx.WriteTask():
+                return self._write_task(effect)
+            case fx.FindHome(owner):
+                return self._find_home(owner)
+            case fx.Save():
+                return self._save(effect)
+            case fx.ReadEvent(place):
+                return self._read_event(place)
+            case fx.InsertEvent():
+                return self._insert(effect)
+            case fx.PatchEvent():
+                return self._patch(effect)
+            case fx.DeleteEvent(place):
+                return self._delete(place)
+        assert_never(effect)
+
+    # --- the CRM ---
+
+    def _write_task(self, effect: fx.WriteTask) -> Any:
+        try:
+            return self.crm.patch(self.loaded.task_id, effect.changes, effect.version, effect.key)
+        except StaleWrite as stale:
+            return fx.Stale(stale.current)
+        except Refused as refused:
+            return fx.Refusing(refused.fields)
+
+    # --- the calendar ---
+
+    def _calendar(self, place: Place) -> OpenCalendar:
+        key = (place.connection_id, place.calendar_id)
+        if key not in self.calendars:
+            connection = self.connections[place.connection_id]
+            self.calendars[key] = OpenCalendar(self.ctx, connection, style_of(self.installation), place.calendar_id)
+        return self.calendars[key]
+
+    def _is_target(self, place: Place) -> bool:
+        return self.connections[place.connection_id].calendar_id == place.calendar_id
+
+    def _read_event(self, place: Place) -> Any:
+        self.read += 1
+        try:
+            return self._calendar(place).call(lambda c: c.get(place.event_id))
+        except (TargetGone, Forbidden) as gone:
+            if self._is_target(place):
+                raise TargetGone(str(gone)) from gone
+            return fx.Unreachable()
+
+    def _insert(self, effect: fx.InsertEvent) -> Any:
+        self.written += 1
+        place = effect.place
+        mark = Mark(self.connections[place.connection_id].tag, self.loaded.id)
+        try:
+            return self._calendar(place).call(lambda c: c.insert(place.event_id, mark, effect.write))
+        except AlreadyExists:
+            return fx.Taken()
+        except Forbidden as gone:
+            raise TargetGone(str(gone)) from gone
+
+    def _patch(self, effect: fx.PatchEvent) -> Any:
+        self.written += 1
+        place = effect.place
+        try:
+            return self._calendar(place).call(lambda c: c.patch(place.event_id, effect.write, effect.etag))
+        except StaleWrite:
+            return fx.Stale()
+        except EventGone:
+            return fx.Missing()
+        except Forbidden as gone:
+            raise TargetGone(str(gone)) from gone
+
+    def _delete(self, place: Place) -> None:
+        self.written += 1
+        try:
+            self._calendar(place).call(lambda c: c.delete(place.event_id))
+        except (TargetGone, Forbidden) as gone:
+            if self._is_target(place):
+                raise TargetGone(str(gone)) from gone
+            log.info("the old calendar is gone, and the event with it", extra={"link": self.loaded.id})
+
+    # --- the store ---
+
+    def _find_home(self, owner: UserId | None) -> fx.Whereabouts:
+        inst, place = self.installation.id, self.loaded.place
+        with self.ctx.store.begin() as uow:
+            mine = uow.connections.of_user(inst, owner) if owner else None
+            places = {p.connection_id for p in (place, *self.loaded.leaving) if p}
+            others = [uow.connections.get(inst, cid) for cid in places if not mine or cid != mine.id]
+        for connection in (mine, *others):
+            if connection is not None:
+                self.connections[connection.id] = connection
+        self._check_mailbox(mine, place)
+        old = self._reach(place)
+        if mine is None or mine.status not in (WRITABLE | _WAITING.keys()):
+            return fx.Whereabouts(None, Reason.OWNER_NOT_CONNECTED, old, self._rules(mine))
+        if mine.status in _WAITING:
+            return fx.Whereabouts(None, _WAITING[mine.status], old, self._rules(mine))
+        return fx.Whereabouts(fx.Home(lambda g: self._place(mine, g), self._rules(mine)), None, old)
+
+    def _check_mailbox(self, mine: Connection | None, place: Place | None) -> None:
+        """Calls to one person's calendar are counted in that person's mailbox."""
+        at_home = mine is not None and mine.status in WRITABLE
+        wanted = calendar_mailbox(mine.id) if mine is not None and at_home else None
+        if wanted is None and place is not None:
+            wanted = calendar_mailbox(place.connection_id)
+        wanted = wanted or crm_mailbox(self.installation.id)
+        if wanted != self.lease.mailbox:
+            raise ElsewhereError(wanted)
+
+    def _place(self, connection: Connection, generation: int) -> Place:
+        own = event_id(self.ctx, connection, self.loaded.task_id, generation)
+        return Place(connection.id, connection.calendar_id or "", own)
+
+    def _reach(self, place: Place | None) -> fx.Reach:
+        if place is None:
+            return fx.Reach.NOW
+        connection = self.connections.get(place.connection_id)
+        if connection is None:
+            return fx.Reach.NEVER
+        if connection.status in WRITABLE:
+            return fx.Reach.NOW
+        return fx.Reach.LATER if connection.status in _WAITING else fx.Reach.NEVER
+
+    def _rules(self, connection: Connection | None) -> Rules:
+        style = style_of(self.installation)
+        provider = self.ctx.providers.get(connection.provider) if connection else None
+        rules = Rules(
+            crm_name=style.crm_name,
+            default_length=style.default_length,
+            calendar_zone=connection.calendar_zone if connection else None,
+            days=self.crm.capabilities.days,
+            moments=self.crm.capabilities.moments,
+        )
+        if provider is None:
+            return rules
+        return replace(rules, title_limit=provider.title_limit, encode=provider.encode_text)
+
+    def _save(self, save: fx.Save) -> Link:
+        """One commit: the link, its conflicts, its timeline, and at the end the work paid off."""
+        ctx, inst, now = self.ctx, self.installation.id, self.ctx.clock.now()
+        with ctx.store.begin() as uow:
+            uow.outbox.hold(self.lease)
+            link = uow.links.save(save.link, read_task_seq=self.loaded.task_seq, read_event_seq=self.loaded.event_seq)
+            entries = list(save.entries)
+            if save.wipes:
+                closed = uow.conflicts.close(inst, link.id, None, "superseded", now)
+                uow.links.wipe(inst, link.id)
+            else:
+                closed = uow.conflicts.close(inst, link.id, save.closes, "superseded", now) if save.closes else 0
+            for what in save.opens:
+                uow.conflicts.open(link, what, version=link.task_version or 0, at=now)
+            if closed:
+                entries.append(Entry(now, Actor.GATEWAY.value, Story.CONFLICT_CLOSED.value, {}))
+            if entries:
+                uow.timeline.add(inst, link.task_id, *entries)
+            self._count(uow, link)
+            if save.final:
+                owe_report(ctx, uow, link)
+                due = uow.outbox.settle(self.lease, now)
+                if due is not None:
+                    wait = (due - now).total_seconds()
+                    ring_when_due(ctx, uow, inst, self.lease.mailbox, self.lease.lane, wait)
+            uow.commit()
+        return link
+
+    def _count(self, uow: Any, link: Link) -> None:
+        place = link.place or self.loaded.place
+        if place is not None and (self.read or self.written):
+            uow.connections.count(
+                self.installation.id, place.connection_id, LedgerCount(read=self.read, written=self.written)
+            )
+            self.read = self.written = 0

@@ -1,0 +1,199 @@
+"""Working off a mailbox: lease what is due, do it, and let each kind of failure lead to its own next move.
+
+Work is never lost here: whatever goes wrong, the row stays owed, comes back by the schedule, and is parked with its
+reason after 72 hours.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+from gateway.core.errors import (
+    AccessRevoked,
+    Forbidden,
+    LeaseLost,
+    OperatorFault,
+    Refused,
+    SignInAgain,
+    TargetGone,
+    TryLater,
+    Unauthorised,
+)
+from gateway.core.model import InstallationId, LinkId, Reason, State
+from gateway.core.ports import Lane
+from gateway.core.records import Entry, Installation, InstallationStatus, Lease, Topic
+from gateway.core.repositories import StoreDown, UnitOfWork
+from gateway.core.schedule import gives_up, retry_after
+from gateway.core.stories import Actor, Story
+from gateway.services import catch_up, connect, leave, pull, renew, reports, sync
+from gateway.services.context import Context
+from gateway.services.reports import ring_when_due
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[Context, Lease, Installation], None]
+
+HANDLERS: Mapping[Topic, Handler] = {
+    Topic.SYNC: sync.sync,
+    Topic.PULL: pull.pull,
+    Topic.REPORT: reports.send_report,
+    Topic.TELL: reports.send_connection,
+    Topic.SUBSCRIBE: renew.subscribe,
+    Topic.UNSUBSCRIBE: leave.unsubscribe,
+    Topic.REVOKE: leave.revoke,
+    Topic.SWITCH_OFF: leave.switch_off,
+    Topic.CATCH_UP: catch_up.catch_up,
+}
+
+OPERATOR_PATIENCE = timedelta(minutes=15)
+"""How often work is tried again that fails because the deployment is set up wrongly."""
+
+EVERYONE_WAITS = timedelta(seconds=10)
+"""How long a mailbox rests when its provider asks for patience without saying how much."""
+
+
+def drain(
+    ctx: Context, installation_id: InstallationId, mailbox: str, lane: Lane, *, keep_going: Callable[[], bool]
+) -> None:
+    """Work off what is due in one mailbox, one row after the other, as long as ``keep_going`` says so."""
+    while keep_going():
+        now = ctx.clock.now()
+        with ctx.store.begin() as uow:
+            lease = uow.outbox.lease(installation_id, mailbox, lane, now)
+            installation = uow.installations.get(installation_id) if lease else None
+            uow.commit()
+        if lease is None or installation is None:
+            break
+        perform(ctx, lease, installation)
+    _ring_for_the_rest(ctx, installation_id, mailbox)
+
+
+def _ring_for_the_rest(ctx: Context, installation_id: InstallationId, mailbox: str) -> None:
+    """Whatever is left, now or in a while, in either lane: somebody is to come."""
+    with ctx.store.begin() as uow:
+        due = uow.outbox.next_due(installation_id, mailbox)
+    if due is not None:
+        wait = (due.due_at - ctx.clock.now()).total_seconds()
+        ctx.alarm(installation_id, mailbox, due.lane, max(0.0, wait))
+
+
+def perform(ctx: Context, lease: Lease, installation: Installation) -> None:
+    """Do one piece of owed work; every failure has its next move."""
+    try:
+        HANDLERS[lease.topic](ctx, lease, installation)
+        ctx.meter.count("work", topic=lease.topic, outcome="done")
+    except LeaseLost:
+        ctx.meter.count("work", topic=lease.topic, outcome="lease_lost")
+        log.info("the lease went to somebody else; this result is thrown away", extra=_fields(lease))
+    except StoreDown:
+        raise
+    except Exception as error:  # the last resort: logged, postponed, and parked in the end  # noqa: BLE001
+        ctx.meter.count("work", topic=lease.topic, outcome=type(error).__name__)
+        try:
+            _after_failure(ctx, lease, installation, error)
+        except LeaseLost:
+            log.info("the lease went to somebody else while failing", extra=_fields(lease))
+
+
+def _after_failure(ctx: Context, lease: Lease, installation: Installation, error: Exception) -> None:
+    match error:
+        case sync.ElsewhereError(mailbox=mailbox):
+            _put_off(ctx, lease, timedelta(0), "belongs to another mailbox", counts=False, mailbox=mailbox)
+        case TryLater():
+            _later(ctx, lease, error)
+        case AccessRevoked(reason=reason):
+            connect.access_revoked(ctx, lease, reason)
+        case SignInAgain(reason=reason):
+            connect.must_sign_in(ctx, lease, reason)
+            _put_off(ctx, lease, timedelta(0), reason, counts=False)
+        case TargetGone():
+            connect.calendar_gone(ctx, lease)
+            _put_off(ctx, lease, timedelta(0), "calendar_gone", counts=False)
+        case Unauthorised():
+            _crm_refuses_us(ctx, lease, installation)
+        case Forbidden():
+            _forbidden(ctx, lease)
+        case Refused():
+            log.error("the request was refused: this is our own bug", extra=_fields(lease), exc_info=error)
+            _park(ctx, lease, "refused_by_provider")
+        case OperatorFault():
+            log.critical("the deployment is set up wrongly: %s", error, extra=_fields(lease))
+            _put_off(ctx, lease, OPERATOR_PATIENCE, "operator_fault", counts=True)
+        case _:
+            log.error("work failed unexpectedly", extra=_fields(lease), exc_info=error)
+            _later(ctx, lease, TryLater(type(error).__name__))
+
+
+def _fields(lease: Lease) -> dict[str, object]:
+    return {"topic": lease.topic.value, "key": lease.key, "attempt": lease.attempts, "lease": lease.number}
+
+
+def _later(ctx: Context, lease: Lease, error: TryLater) -> None:
+    """Back off by the schedule, the other side's own wish winning; set aside after 72 hours."""
+    now = ctx.clock.now()
+    if error.everyone:
+        rest = error.after or EVERYONE_WAITS
+        with ctx.store.begin() as uow:
+            uow.outbox.pause(lease.mailbox, now + rest)
+            uow.commit()
+        _put_off(ctx, lease, rest, str(error), counts=False)
+    elif gives_up(lease.first_owed_at, now):
+        _park(ctx, lease, str(error))
+    else:
+        wait = retry_after(lease.attempts + 1, asked=error.after, jitter=ctx.jitter())
+        _put_off(ctx, lease, wait, str(error), counts=True)
+
+
+def _put_off(
+    ctx: Context, lease: Lease, wait: timedelta, reason: str, *, counts: bool, mailbox: str | None = None
+) -> None:
+    now = ctx.clock.now()
+    where = mailbox or lease.mailbox
+    with ctx.store.begin() as uow:
+        uow.outbox.postpone(lease, now + wait, counts=counts, reason=reason, mailbox=mailbox)
+        if counts:
+            _tell(uow, lease, now, Story.RETRY, attempt=lease.attempts + 1, seconds=int(wait.total_seconds()))
+        ring_when_due(ctx, uow, lease.installation_id, where, lease.lane, wait.total_seconds())
+        uow.commit()
+
+
+def _park(ctx: Context, lease: Lease, reason: str) -> None:
+    now = ctx.clock.now()
+    with ctx.store.begin() as uow:
+        uow.outbox.park(lease, reason, now)
+        _tell(uow, lease, now, Story.PARKED)
+        uow.commit()
+    log.error("work was set aside", extra={**_fields(lease), "reason": reason})
+
+
+def _tell(uow: UnitOfWork, lease: Lease, now: datetime, story: Story, **detail: object) -> None:
+    """A line in the task's timeline, where the work was a task's."""
+    if lease.topic not in (Topic.SYNC, Topic.REPORT, Topic.SWITCH_OFF):
+        return
+    link = uow.links.get(lease.installation_id, LinkId(lease.key))
+    if link is not None:
+        entry = Entry(now, Actor.GATEWAY.value, story.value, {"topic": lease.topic.value, **detail})
+        uow.timeline.add(lease.installation_id, link.task_id, entry)
+
+
+def _crm_refuses_us(ctx: Context, lease: Lease, installation: Installation) -> None:
+    """The CRM does not accept our token: this installation waits, the operator is told, no link is lost."""
+    log.critical("the CRM refuses our credentials; the installation is paused", extra={"installation": installation.id})
+    with ctx.store.begin() as uow:
+        uow.installations.set_status(installation.id, InstallationStatus.PAUSED, "crm_unauthorised")
+        uow.outbox.postpone(lease, ctx.clock.now(), counts=False, reason="crm_unauthorised")
+        uow.commit()
+
+
+def _forbidden(ctx: Context, lease: Lease) -> None:
+    """The CRM no longer lets us at this task: the banner says so, the event stays, work waits for a replay."""
+    now = ctx.clock.now()
+    with ctx.store.begin() as uow:
+        if lease.topic is Topic.SYNC:
+            link = uow.links.get(lease.installation_id, LinkId(lease.key))
+            if link is not None:
+                reports.set_state(ctx, uow, link, State.ERROR, Reason.FORBIDDEN)
+        uow.outbox.park(lease, "forbidden", now)
+        uow.commit()
