@@ -29,7 +29,7 @@ def test_a_kind_is_found_by_its_name() -> None:
 
 @pytest.mark.parametrize("name", KINDS)
 def test_every_kind_opens_only_over_https_unless_allowed(name: str) -> None:
-    assert KINDS[name].open(CrmAccount("https://crm.example/api", "token")).capabilities.retries in (True, False)
+    assert KINDS[name].open(CrmAccount("https://crm.example/api", "token")).capabilities.days in (True, False)
     with pytest.raises(OperatorFault):
         KINDS[name].open(CrmAccount("http://crm.example/api", "token"))
 

@@ -25,6 +25,7 @@ def kind(outbound: Outbound, clock: Clock) -> CrmKind:
         open=open_crm,
         read_webhook=notifications.read,
         new_secret=new_secret,
+        retries=True,
     )
 
 

@@ -1,0 +1,316 @@
+"""Every operation of the public interface, as a table: what ``/openapi.json`` and ``/docs`` are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from marshmallow import Schema
+
+from gateway.web import contract, schemas
+
+DELIVERIES: Final = "Deliveries"
+USERS: Final = "Users and calendars"
+TASKS: Final = "Tasks"
+CONFLICTS: Final = "Conflicts"
+OPERATING: Final = "Operating"
+CRM_SIDE: Final = "What your CRM provides"
+
+TAGS: Final[Mapping[str, str]] = {
+    DELIVERIES: "What your CRM sends to the gateway.",
+    USERS: "Connect a user's calendar, choose it, disconnect it. User ids are the CRM's own.",
+    TASKS: "State, switch and history of a task. Task ids are the CRM's own.",
+    CONFLICTS: "Both sides changed the same field: the CRM's value was kept, the calendar's is shown.",
+    OPERATING: "Pause, resync, replay, export, erase.",
+    CRM_SIDE: "The calls that the gateway makes to your CRM's base URL, with the token you gave it. They time out "
+    "after 10 seconds, and redirects are not followed.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer: what it means, and its body where it has one. ``many``: a list of such bodies."""
+
+    says: str
+    body: type[Schema] | None = None
+    many: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A query parameter or header."""
+
+    name: str
+    says: str
+    where: str = "query"
+    required: bool = False
+    schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string"})
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One call. ``refusals``: the statuses answered with a problem document."""
+
+    method: str
+    path: str
+    name: str
+    tag: str
+    summary: str
+    answers: Mapping[int, Answer]
+    says: str = ""
+    body: type[Schema] | None = None
+    body_needed: bool = True
+    media: str = "application/json"
+    parameters: tuple[Parameter, ...] = ()
+    refusals: tuple[int, ...] = (401,)
+
+
+_OK_CONNECTION: Final = {200: Answer("The connection.", schemas.Connection)}
+_STANDARD_WEBHOOKS: Final = (
+    Parameter("webhook-id", "The same for every retry of one message; remembered for 7 days.", "header", required=True),
+    Parameter("webhook-timestamp", "Seconds since 1970, at most 300 s from now.", "header", required=True),
+    Parameter("webhook-signature", "`v1,<base64>`, several separated by blanks.", "header", required=True),
+)
+
+DELIVERY_OPERATIONS: Final = (
+    Operation(
+        "post",
+        "/webhooks/crm/{key}",
+        "receiveCrmEvent",
+        DELIVERIES,
+        "Tell the gateway about a change",
+        {202: Answer("Recorded; the work follows."), 200: Answer("This id was seen before.")},
+        says="Signed by Standard Webhooks: HMAC-SHA256 over `id.timestamp.body` with the bytes behind `whsec_`. "
+        "Deliveries may repeat and arrive in any order. On any 5xx send the same message again, with the same id.",
+        body=contract.CrmEvent,
+        parameters=_STANDARD_WEBHOOKS,
+        refusals=(400, 401, 410, 413, 415, 503),
+    ),
+)
+
+USER_OPERATIONS: Final = (
+    Operation(
+        "post",
+        "/v1/users/{uid}/connect-links",
+        "createConnectLink",
+        USERS,
+        "Make a link that connects a calendar",
+        {201: Answer("The link, good for one use within 10 minutes.", schemas.ConnectLink)},
+        body=schemas.ConnectLinkRequest,
+        refusals=(400, 401),
+    ),
+    Operation("get", "/v1/users/{uid}/connection", "getConnection", USERS, "Read a user's connection", _OK_CONNECTION),
+    Operation(
+        "get",
+        "/v1/users/{uid}/calendars",
+        "listCalendars",
+        USERS,
+        "List the calendars that can be chosen",
+        {200: Answer("The writable calendars.", schemas.CalendarItem, many=True)},
+        refusals=(401, 404, 503),
+    ),
+    Operation(
+        "put",
+        "/v1/users/{uid}/calendar",
+        "chooseCalendar",
+        USERS,
+        "Choose the target calendar",
+        _OK_CONNECTION,
+        says="Linked events move to it in the background.",
+        body=schemas.CalendarChoice,
+        refusals=(400, 401, 404),
+    ),
+    Operation(
+        "delete",
+        "/v1/users/{uid}/connection",
+        "disconnect",
+        USERS,
+        "Disconnect",
+        {202: Answer("Events stay as copies, switches go off, the grant is revoked.")},
+        refusals=(401, 404),
+    ),
+    Operation(
+        "post",
+        "/v1/users/{uid}/adopt",
+        "adoptEvents",
+        USERS,
+        "Take up the events of an earlier connection",
+        {202: Answer("How many are taken up.", schemas.Counted)},
+        refusals=(401, 404, 409),
+    ),
+    Operation(
+        "post",
+        "/v1/embed-tokens",
+        "createEmbedToken",
+        USERS,
+        "Make a token that opens a widget",
+        {201: Answer("The token.", schemas.EmbedToken)},
+        body=schemas.EmbedTokenRequest,
+        refusals=(400, 401),
+    ),
+    Operation(
+        "get",
+        "/v1/users/{uid}/privacy-ledger",
+        "getPrivacyLedger",
+        USERS,
+        "Read what was seen of a user's calendar",
+        {200: Answer("The counts.", schemas.PrivacyLedger)},
+        refusals=(401, 404),
+    ),
+)
+
+TASK_OPERATIONS: Final = (
+    Operation(
+        "get",
+        "/v1/tasks/{tid}/sync",
+        "getSync",
+        TASKS,
+        "Read a task's state",
+        {200: Answer("The state.", schemas.SyncState)},
+        refusals=(401, 404),
+    ),
+    Operation(
+        "put",
+        "/v1/tasks/{tid}/sync",
+        "switchSync",
+        TASKS,
+        "Switch a task's sync",
+        {200: Answer("The state.", schemas.SyncState)},
+        says="For CRMs without a field for the switch; where there is one, write it there.",
+        body=schemas.SyncSwitch,
+        refusals=(400, 401, 404, 409),
+    ),
+    Operation(
+        "get",
+        "/v1/tasks/{tid}/timeline",
+        "getTimeline",
+        TASKS,
+        "Read what happened to a task",
+        {200: Answer("The timeline.", schemas.Timeline)},
+        refusals=(401, 404),
+    ),
+    Operation(
+        "post",
+        "/v1/tasks/{tid}/resync",
+        "resyncTask",
+        TASKS,
+        "Compare a task with its event afresh",
+        {202: Answer("It is looked at again.")},
+        refusals=(401, 404),
+    ),
+)
+
+_CONFLICT_QUERY: Final = (
+    Parameter("user_id", "Only this user's."),
+    Parameter("state", "Only those.", schema={"type": "string", "enum": ["open", "closed"]}),
+    Parameter("cursor", "`next_cursor` of the page before."),
+)
+
+CONFLICT_OPERATIONS: Final = (
+    Operation(
+        "get",
+        "/v1/conflicts",
+        "listConflicts",
+        CONFLICTS,
+        "List conflicts",
+        {200: Answer("A page.", schemas.ConflictPage)},
+        parameters=_CONFLICT_QUERY,
+        refusals=(400, 401),
+    ),
+    Operation(
+        "post",
+        "/v1/conflicts/{cid}/resolve",
+        "resolveConflict",
+        CONFLICTS,
+        "Close a conflict",
+        {200: Answer("The conflict, closed.", schemas.ConflictItem)},
+        says="`crm` may be repeated. `calendar` patches the task at its current version: 409 if it has moved on.",
+        body=schemas.Resolution,
+        refusals=(400, 401, 404, 409),
+    ),
+)
+
+OPERATING_OPERATIONS: Final = (
+    Operation("post", "/v1/users/{uid}/pause", "pauseUser", OPERATING, "Pause a user", {202: Answer("Changes wait.")}),
+    Operation("post", "/v1/users/{uid}/resume", "resumeUser", OPERATING, "Resume a user", {202: Answer("Resumed.")}),
+    Operation("post", "/v1/pause", "pause", OPERATING, "Pause everything", {202: Answer("Changes wait.")}),
+    Operation("post", "/v1/resume", "resume", OPERATING, "Resume everything", {202: Answer("Resumed.")}),
+    Operation(
+        "post",
+        "/v1/users/{uid}/resync",
+        "resyncUser",
+        OPERATING,
+        "Compare all of a user's tasks afresh",
+        {200: Answer("With `dry_run`: what would be done.", schemas.Plan), 202: Answer("Asked for.", schemas.Plan)},
+        body=schemas.ResyncRequest,
+        body_needed=False,
+        refusals=(400, 401, 404),
+    ),
+    Operation(
+        "post",
+        "/v1/users/{uid}/preview",
+        "preview",
+        OPERATING,
+        "Tell what a change would do, without doing it",
+        {200: Answer("What would be done.", schemas.Plan)},
+        body=schemas.PreviewRequest,
+        refusals=(400, 401, 404),
+    ),
+    Operation(
+        "get",
+        "/v1/users/{uid}/export",
+        "exportUser",
+        OPERATING,
+        "Export everything held on a user",
+        {200: Answer("One JSON object.")},
+        refusals=(401, 404),
+    ),
+    Operation(
+        "delete",
+        "/v1/users/{uid}",
+        "eraseUser",
+        OPERATING,
+        "Erase everything held on a user",
+        {202: Answer("Tokens are erased at once, the rest follows.")},
+    ),
+    Operation(
+        "get",
+        "/v1/parked",
+        "listParked",
+        OPERATING,
+        "List parked work",
+        {200: Answer("The list.", schemas.ParkedList)},
+    ),
+    Operation(
+        "post",
+        "/v1/parked/replay",
+        "replayParked",
+        OPERATING,
+        "Try parked work again",
+        {202: Answer("How much.", schemas.Counted)},
+        body=schemas.ReplayRequest,
+        refusals=(400, 401),
+    ),
+    Operation(
+        "get", "/v1/held", "listHeld", OPERATING, "List held changes", {200: Answer("The list.", schemas.HeldList)}
+    ),
+    Operation(
+        "post",
+        "/v1/held/{id}/approve",
+        "approveHeld",
+        OPERATING,
+        "Let a held change happen",
+        {202: Answer("It happens.")},
+        refusals=(401, 404),
+    ),
+    Operation(
+        "post",
+        "/v1/held/{id}/drop",
+        "dropHeld",
+        OPERATING,
+        "Drop a held change",
+        {202: Answer("It is undone in the calendar where it can be.")},
+        refusals=(401, 404),
+    ),
+)
