@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import socket
+import ssl
+import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from flask import Flask, redirect
 
 from gateway.core.errors import OperatorFault, TryLater
-from gateway.crms.hosts import Outbound, check_base_url, judge
+from gateway.crms.hosts import Outbound, check_base_url, judge, open_session
 from gateway.crms.http import Line
 from sandbox.kit.server import Server, serve
 
@@ -186,3 +195,68 @@ def test_nothing_is_taken_from_the_environment(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
     with contextlib.closing(Line(server.url, {}, LOOPBACK)) as line:
         assert line.call("GET", "/here").status == 200
+
+
+# --- over TLS -------------------------------------------------------------------------------------------------------
+
+
+def _certificate(name: str, folder: Path) -> tuple[Path, Path]:
+    """A certificate for this name, signed by itself, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    public, secret = folder / "certificate.pem", folder / "key.pem"
+    pem = serialization.Encoding.PEM
+    public.write_bytes(certificate.public_bytes(pem))
+    secret.write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+    return public, secret
+
+
+@contextlib.contextmanager
+def _secure_server(public: Path, secret: Path) -> Iterator[int]:
+    """Answers one request over TLS; a handshake that the client breaks off is what some tests are about."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(public, secret)
+
+    def work() -> None:
+        with contextlib.suppress(OSError):
+            connection, _ = listener.accept()
+            with connection, context.wrap_socket(connection, server_side=True) as secure:
+                secure.recv(65536)
+                secure.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=work)
+        thread.start()
+        yield listener.getsockname()[1]
+        thread.join()
+
+
+@pytest.mark.parametrize("named", ["crm.test", "other.test"])
+def test_the_certificate_must_be_the_names_and_not_the_addresss(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, named: str
+) -> None:
+    public, secret = _certificate(named, tmp_path)
+    monkeypatch.setattr(socket, "getaddrinfo", Names(["127.0.0.1"]))
+    with _secure_server(public, secret) as port, contextlib.closing(open_session(LOOPBACK)) as session:
+        session.verify = str(public)
+        if named == "crm.test":
+            assert session.get(f"https://crm.test:{port}/", timeout=5).status_code == 200
+        else:
+            with pytest.raises(requests.exceptions.SSLError):
+                session.get(f"https://crm.test:{port}/", timeout=5)
+
+
+def test_a_line_that_nobody_closed_leaves_nothing_open(server: Server) -> None:
+    line = Line(server.url, {}, LOOPBACK)
+    assert line.call("GET", "/here").status == 200
+    del line
+    gc.collect()  # an open socket would warn, and warnings are errors
