@@ -105,7 +105,9 @@ class DeleteEvent:
 class Save:
     """Commit the link and what is told of it, all or nothing -> the link as stored.
 
-    ``final``: the run is over and the work is paid off in the same commit.
+    Each save clears the hints that were there when the run began, and those only: later ones are for a later run.
+    ``opens`` and ``closes`` never name the same field. ``final``: the run is over and the work is paid off in the same
+    commit.
     """
 
     link: Link = field(repr=False)

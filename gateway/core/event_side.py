@@ -12,7 +12,6 @@ from gateway.core.model import (
     Absence,
     Day,
     Event,
-    FieldConflict,
     Memory,
     NoEvent,
     OwedDelete,
@@ -29,23 +28,26 @@ def same_calendar(one: Place, other: Place) -> bool:
 
 
 def learn_event(run: Run, where: fx.Whereabouts) -> Steps:
-    """A pull's fresh reading if there is one, else what we last saw; a read where a write of ours is in doubt."""
-    place, memory, hint = run.link.place, run.memory, run.link.event_hint
-    if place is None or where.old is not fx.Reach.NOW:
+    """A pull's fresh reading if there is one, else what we last saw; a read where a write of ours is in doubt.
+
+    A deletion that was noted is carried through, whatever has changed since: a worker that was paused may yet do it.
+    """
+    place, hint = run.link.place, run.event_hint
+    if place is None or where.old is fx.Reach.LATER:
         return
-    if not run.is_on and not isinstance(memory.owed, OwedDelete):
-        run.event = memory.event or _something(run, place)
-        return
-    moving = where.home is not None and not same_calendar(place, where.home.place_of(0))
-    if isinstance(memory.owed, OwedEvent | OwedDelete) or moving or memory.event is None:
+    if where.old is fx.Reach.NEVER:
+        run.forget_event()
+    elif isinstance(run.memory.owed, OwedDelete):
+        yield from _carry_through(run)
+    elif not run.is_on:
+        run.event = run.memory.event or _something(run, place)
+    elif isinstance(run.memory.owed, OwedEvent) or run.memory.event is None:
         yield from read_event(run)
-    elif isinstance(hint, Event):
-        run.event = memory.event if _is_stale(hint, memory) else hint
-        run.remember(event=run.event)
-    elif hint is None:
-        run.event = memory.event
+    elif isinstance(hint, Event) and not _is_stale(hint, run.memory):
+        _settle(run, hint)
+        run.takes_event(hint, is_read=False)
     else:
-        yield from read_event(run)
+        run.event = run.memory.event
 
 
 def _something(run: Run, place: Place) -> Event:
@@ -65,27 +67,27 @@ def read_event(run: Run) -> Steps:
     if isinstance(found, fx.Unreachable):
         run.forget_event()
         return
-    doubtful = isinstance(found, NoEvent) and found.how is Absence.UNKNOWN and not _explained(run.memory)
+    ever_was = run.memory.agreed is not None  # else it is a creation of ours that never happened
+    doubtful = isinstance(found, NoEvent) and found.how is Absence.UNKNOWN and ever_was
     if doubtful and not believed(run.memory.absent_at, run.now):
-        run.remember(absent_at=run.memory.absent_at or run.now)
+        run.remember(event=None, absent_at=run.memory.absent_at or run.now)
         yield from run.save()
         raise TryLater("the event is not found; looking again before believing it", after=BELIEVE_AFTER)
-    deleted_by_us = isinstance(run.memory.owed, OwedDelete)
-    settled, event, write = rc.settle_event(run.memory, found)
-    run.link = replace(run.link, memory=settled)
-    run.event = event
+    event = _settle(run, found)
+    if isinstance(event, Event):
+        run.takes_event(event, is_read=True)
+    else:
+        run.event, run.event_is_read = event, True
+        run.remember(event=None)
+
+
+def _settle(run: Run, found: Event | NoEvent) -> Event | NoEvent | None:
+    """What this reading tells of the writes that were noted."""
+    memory, event, write = rc.settle_event(run.memory, found)
+    run.link = replace(run.link, memory=memory)
     if write is not None:
         _land(run, write)
-    if isinstance(event, Event):
-        run.remember(event=event, absent_at=None)
-        run.link = replace(run.link, event_url=event.url or run.link.event_url)
-    elif event is None and deleted_by_us:
-        run.forget_event()
-
-
-def _explained(memory: Memory) -> bool:
-    """Whether a missing event is our own doing: a deletion of ours, or a creation that never happened."""
-    return isinstance(memory.owed, OwedDelete) or (isinstance(memory.owed, OwedEvent) and memory.owed.inserts)
+    return event
 
 
 def _land(run: Run, owed: OwedEvent) -> None:
@@ -108,11 +110,8 @@ def _answered(run: Run, owed: OwedEvent, event: Event) -> None:
     """The answer to our own write: its fields are what the event shows under this number, however normalised."""
     _land(run, owed)
     memory = rc.landed(run.memory, owed, event)
-    agreed = rc.as_answered(owed.agreed, owed.sent, event)
-    run.event = event
-    run.link = replace(
-        run.link, memory=replace(memory, agreed=agreed, event=event), event_url=event.url or run.link.event_url
-    )
+    run.link = replace(run.link, memory=replace(memory, agreed=rc.as_answered(owed.agreed, owed.sent, event)))
+    run.takes_event(event, is_read=True)
 
 
 def insert(run: Run, home: fx.Home, step: rc.Insert) -> Steps:
@@ -121,34 +120,32 @@ def insert(run: Run, home: fx.Home, step: rc.Insert) -> Steps:
         _next_generation(run, home)
     yield from _note(run, step.owed)
     answer = yield fx.InsertEvent(run.place, step.write)
-    if isinstance(answer, Event):
-        run.link = replace(run.link, place=replace(run.place, event_id=answer.id))
+    if isinstance(answer, fx.Taken):
+        answer = yield fx.ReadEvent(run.place)
+        if not isinstance(answer, Event) or answer.link != run.link.id:
+            _next_generation(run, home)
+            return
+    run.link = replace(run.link, place=replace(run.place, event_id=answer.id))
+    if answer.number == step.owed.number:
         _answered(run, step.owed, answer)
-        return
-    found = yield fx.ReadEvent(run.place)
-    if isinstance(found, Event) and found.link == run.link.id:
-        memory, event, write = rc.settle_event(run.memory, found)
-        run.link = replace(run.link, memory=replace(memory, event=found))
-        run.event = event
-        if write is not None:
-            _land(run, write)
-        return
-    run.remember(owed=None)
-    _next_generation(run, home)
+    else:  # created by an earlier try that was taken for lost
+        _settle(run, answer)
+        run.takes_event(answer, is_read=True)
 
 
 def _next_generation(run: Run, home: fx.Home) -> None:
-    generation = run.link.generation + 1
-    run.link = replace(run.link, generation=generation, place=home.place_of(generation), event_url=None)
+    """A fresh id at home, with nothing agreed. An event left in another calendar is deleted once the new one stands."""
+    old, generation = run.link.place, run.link.generation + 1
+    left = (old,) if old is not None and not same_calendar(old, home.place_of(0)) else ()
+    run.forget_event()
+    run.link = replace(
+        run.link, generation=generation, place=home.place_of(generation), leaving=(*run.link.leaving, *left)
+    )
 
 
-def relocate(run: Run, home: fx.Home, facts: rc.Facts, conflicts: tuple[FieldConflict, ...]) -> Steps:
+def relocate(run: Run, home: fx.Home, facts: rc.Facts, step: rc.Relocate) -> Steps:
     """To another calendar: create there and confirm; the old place is remembered until it is cleared at the end."""
-    memory = run.memory.without_event()
-    step = rc.insert(memory, facts, conflicts)
-    run.link = replace(run.link, memory=memory, leaving=(*run.link.leaving, run.place), place=None)
-    run.event = None
-    yield from insert(run, home, step)
+    yield from insert(run, home, rc.insert_elsewhere(run.memory, facts, step))
 
 
 def patch_event(run: Run, step: rc.PatchEvent) -> Steps:
@@ -165,6 +162,10 @@ def delete_event(run: Run) -> Steps:
     """Noted first: an event found gone under this note was deleted by us, not by a person."""
     run.remember(owed=OwedDelete())
     yield from run.save()
+    yield from _carry_through(run)
+
+
+def _carry_through(run: Run) -> Steps:
     yield fx.DeleteEvent(run.place)
     run.tell(Actor.GATEWAY, Story.EVENT_DELETED)
     run.wrote = True

@@ -34,7 +34,7 @@ MAX_TURNS = 8
 def journey(link: Link, now: datetime, *, replays_keys: bool = True) -> Steps:
     """Bring one link's task and event in step. Raises ``TryLater`` where it must come back; errors of the ports pass
     through it untouched. ``replays_keys``: the CRM answers a repeated idempotency key without doing it again."""
-    run = Run(now, link, replays_keys, off_reason=link.reason if link.state is State.OFF else None)
+    run = Run.of(link, now, replays_keys=replays_keys)
     yield from learn_task(run)
     where = yield from _find_home(run)
     yield from learn_event(run, where)
@@ -54,8 +54,10 @@ def journey(link: Link, now: datetime, *, replays_keys: bool = True) -> Steps:
 def _act(run: Run, where: fx.Whereabouts, facts: rc.Facts, step: rc.Step) -> Steps:
     """Carry out one step."""
     match step, where.home:
-        case ((rc.PatchEvent(owed=owed) | rc.Relocate(conflicts=owed)), _) if _unproven(run, owed):
-            yield from read_task(run)
+        case (rc.PatchEvent() | rc.Relocate()), _ if _conflicts(step) and not run.task_is_read:
+            yield from read_task(run)  # a newer version may be on its way
+        case rc.Relocate(), _ if not run.event_is_read:
+            yield from read_event(run)
         case rc.PatchEvent(), _:
             yield from patch_event(run, step)
         case rc.PatchTask(), _:
@@ -66,16 +68,15 @@ def _act(run: Run, where: fx.Whereabouts, facts: rc.Facts, step: rc.Step) -> Ste
             yield from delete_event(run)
         case rc.Insert(), fx.Home() as home:
             yield from insert(run, home, step)
-        case rc.Relocate(conflicts), fx.Home() as home:
-            yield from relocate(run, home, facts, conflicts)
+        case rc.Relocate(), fx.Home() as home:
+            yield from relocate(run, home, facts, step)
         case _:
             raise ValueError(f"{type(step).__name__} needs a home")
 
 
-def _unproven(run: Run, owed: object) -> bool:
-    """A conflict would be recorded on a task that is only assumed: a newer version may be on its way."""
-    conflicts = owed if isinstance(owed, tuple) else getattr(owed, "conflicts", ())
-    return bool(conflicts) and not run.task_is_read
+def _conflicts(step: rc.PatchEvent | rc.Relocate) -> bool:
+    """Whether a conflict would be recorded."""
+    return bool(step.conflicts if isinstance(step, rc.Relocate) else step.owed.conflicts)
 
 
 def _find_home(run: Run) -> Generator[fx.Effect, Any, fx.Whereabouts]:
@@ -98,34 +99,49 @@ def _facts(run: Run, where: fx.Whereabouts) -> rc.Facts:
         home=where.why_not,
         away=moved or left,
         off_reason=run.off_reason,
+        was_done=run.was_done,
     )
 
 
 def _rest(run: Run, where: fx.Whereabouts, step: rc.Rest) -> Steps:
     """Both sides agree, or nothing can be done now: say so, and forget what need not be known."""
-    for place in run.link.leaving:
-        yield fx.DeleteEvent(place)
-        run.tell(Actor.GATEWAY, Story.EVENT_MOVED)
+    if run.opens and step.closes:
+        yield from run.save()  # a conflict and its end are two commits
     run.closes.extend(step.closes)
+    if step.agreed is not None:
+        run.remember(agreed=step.agreed, refusals=step.refusals)
     waits = step.ends and run.link.place is not None and where.old is fx.Reach.LATER
     ends = step.ends and not waits
-    reason = where.why_not if waits else step.reason
     run.link = replace(
         run.link,
-        leaving=(),
         state=step.state,
-        reason=reason,
+        reason=where.why_not if waits else step.reason,
         reason_fields=step.fields,
         status=LinkStatus.OFF if ends else run.link.status,
         synced_at=run.now if step.state is State.SYNCED and run.wrote else run.link.synced_at,
     )
-    if step.agreed is not None:
-        run.remember(agreed=step.agreed)
+    yield from _clear_leaving(run)
+    _tell_rest(run, step, waits=waits)
+    if ends:
+        run.link = replace(run.link, memory=Memory(last_number=run.memory.last_number), place=None, event_url=None)
+    yield from run.save(final=True, wipes=ends)
+
+
+def _clear_leaving(run: Run) -> Steps:
+    """Delete the event at its former places, now that all else is safe."""
+    if not run.link.leaving:
+        return
+    yield from run.save()
+    for place in run.link.leaving:
+        yield fx.DeleteEvent(place)
+        run.tell(Actor.GATEWAY, Story.EVENT_MOVED)
+    run.link = replace(run.link, leaving=())
+
+
+def _tell_rest(run: Run, step: rc.Rest, *, waits: bool) -> None:
+    """Why nothing more was done."""
     if step.keeps_event:
         run.tell(Actor.GATEWAY, Story.EVENT_KEPT)
     elif not run.wrote:
         told = Story.WAITING if step.state is State.PENDING or waits else Story.NOTHING_TO_DO
-        run.tell(Actor.GATEWAY, told, reason=reason.value if reason else None)
-    if ends:
-        run.link = replace(run.link, memory=Memory(last_number=run.memory.last_number), place=None, event_url=None)
-    yield from run.save(final=True, wipes=ends)
+        run.tell(Actor.GATEWAY, told, reason=run.link.reason.value if run.link.reason else None)

@@ -6,7 +6,7 @@ common value of a field; *owed* is a write noted before it is made, so that a cr
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Generic, NewType, TypeVar
@@ -279,15 +279,21 @@ class FieldConflict:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A calendar value that the CRM refused."""
+    """A calendar value that the CRM refused. It is not sent again while the event carries this write ``number``; under
+    a newer one (it was put back) it is only told."""
 
     field: Field
     value: str | Day | Moment
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class OwedEvent:
-    """A write to the event, noted before it is made; it landed when its number is found on the event."""
+    """A write to the event, noted before it is made; it landed when its number is found on the event.
+
+    ``paints``/``reminds``: it changes the colour, the reminders. ``refusals``: those whose values it puts back.
+    ``drops_time``: it takes a time of day away that the CRM cannot hold.
+    """
 
     number: int
     agreed: Agreed
@@ -297,6 +303,10 @@ class OwedEvent:
     conflicts: tuple[FieldConflict, ...] = ()
     closes: tuple[Field, ...] = ()
     puts_back: bool = False
+    paints: bool = False
+    reminds: bool = False
+    refusals: tuple[Refusal, ...] = ()
+    drops_time: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,7 +333,8 @@ Owed = OwedEvent | OwedTask | OwedDelete
 class Memory:
     """All that one link remembers between two runs.
 
-    ``task`` and ``event`` are the sides as last seen, good for an optimistic write and for nothing else.
+    ``task`` and ``event`` are the sides as last seen, good for an optimistic write and for nothing else; ``None``: to
+    be read. ``strays``: noted writes that had not landed when it was last looked, newest first; one may still arrive.
     ``last_number``: the highest write number ever noted; numbers are never used twice.
     ``absent_at``/``task_absent_at``: when a read first said "not found"; only a second one, later, is believed.
     """
@@ -333,17 +344,17 @@ class Memory:
     agreed: Agreed | None = None
     sent: Sent = Sent()
     owed: Owed | None = None
+    strays: tuple[OwedEvent, ...] = ()
     last_number: int = 0
     kept_look: Look | None = None
     refusals: tuple[Refusal, ...] = ()
+    time_dropped: bool = False
     absent_at: datetime | None = None
     task_absent_at: datetime | None = None
 
     def without_event(self) -> Memory:
         """The same memory after the event is gone: nothing agreed, nothing owed, numbers go on."""
-        return replace(
-            self, event=None, agreed=None, sent=Sent(), owed=None, kept_look=None, absent_at=None
-        )
+        return Memory(task=self.task, last_number=self.last_number, task_absent_at=self.task_absent_at)
 
 
 class State(StrEnum):

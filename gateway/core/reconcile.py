@@ -1,8 +1,8 @@
 """The heart: what both sides say, what was agreed, and so the one next step.
 
-Existence is decided before fields (B15). A field's news is what differs from what both sides last agreed on under the
-write number found on the event; news on both sides that differs is a conflict, and the CRM's value wins. Nothing here
-writes: a step is a decision, ``core.journey`` notes it before it is carried out.
+Existence is decided before fields (B15); each field is weighed on its own (``core.weigh``), and news on both sides that
+differs is a conflict, which the CRM's value wins. Nothing here writes: a step is a decision, ``core.journey`` notes it
+before it is carried out.
 
 Three simpler memories (one agreed value; a value and a note; per side the values that are not news) each lose an edit
 in a short history of crashes and undos; ``tests/core/test_machine.py`` keeps the histories.
@@ -10,26 +10,28 @@ in a short history of crashes and undos; ``tests/core/test_machine.py`` keeps th
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Generic, TypeVar
 
 from gateway.core.model import (
     Absence,
     Agreed,
     Cause,
+    Day,
     Event,
     EventWrite,
     Field,
     FieldConflict,
+    Look,
     Memory,
+    Moment,
     NoEvent,
-    Owed,
-    OwedDelete,
     OwedEvent,
     Paint,
     Pair,
     Reason,
+    Refusal,
     Remind,
     Sent,
     Span,
@@ -37,7 +39,6 @@ from gateway.core.model import (
     Task,
     TaskChanges,
     TaskGone,
-    TaskOff,
     TaskState,
     When,
 )
@@ -52,9 +53,11 @@ from gateway.core.render import (
     priority_of,
     span,
 )
-from gateway.core.text import NO_TITLE, clean, fits, is_blank, read, shown
+from gateway.core.text import fits, read, shown
+from gateway.core.weigh import Weighed, number_on, weigh_both
 
-T = TypeVar("T")
+STRAYS = 3
+"""How many noted writes that never landed are remembered: a worker that was paused may still send one."""
 
 
 # --- steps ----------------------------------------------------------------------------------------------------------
@@ -95,9 +98,10 @@ class DeleteEvent:
 
 @dataclass(frozen=True, slots=True)
 class Relocate:
-    """Create the event at its new home, then delete the old one."""
+    """Create the event at its new home, then delete the old one. ``closes``: see ``OwedEvent``."""
 
     conflicts: tuple[FieldConflict, ...] = ()
+    closes: tuple[Field, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +111,16 @@ class ReadEvent:
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """Nothing to write. ``ends``: the switch is off, forget the text. ``keeps_event``: it stays as history."""
+    """Nothing to write. ``ends``: the switch is off, forget the text. ``keeps_event``: it stays as history.
+
+    ``agreed``: what both sides hold, with the ``refusals`` still to be told; ``None``: nothing new.
+    """
 
     state: State
     reason: Reason | None = None
     fields: tuple[str, ...] = ()
     agreed: Agreed | None = None
+    refusals: tuple[Refusal, ...] = ()
     closes: tuple[Field, ...] = ()
     ends: bool = False
     keeps_event: bool = False
@@ -126,7 +134,7 @@ class Facts:
     """What is known at the moment of deciding. ``event``: ``None`` when there has never been one under this memory.
 
     ``home``: why there is nowhere to put the event, or ``None``. ``away``: the event lives elsewhere than it should.
-    ``off_reason``: what to say where the switch is already off.
+    ``off_reason``: what to say where the switch is already off. ``was_done``: the task was when it was last seen.
     """
 
     now: datetime
@@ -136,49 +144,57 @@ class Facts:
     home: Reason | None = None
     away: bool = False
     off_reason: Reason | None = None
+    was_done: bool = False
 
 
 # --- what became of an owed write -----------------------------------------------------------------------------------
 
 
 def landed(memory: Memory, owed: OwedEvent, event: Event) -> Memory:
-    """The memory after a write to the event is known to have taken effect."""
-    kept = () if not owed.puts_back else memory.refusals
+    """The memory after a write to the event is known to have taken effect.
+
+    Seen later than its answer, the look it left behind is the one found now: nobody can tell whose it is.
+    """
+    look = Look(
+        event.look.colour if owed.paints else owed.sent.look.colour,
+        event.look.reminders if owed.reminds else owed.sent.look.reminders,
+    )
     return replace(
         memory,
         agreed=owed.agreed,
-        sent=replace(owed.sent, look=event.look),
+        sent=replace(owed.sent, look=look),
         kept_look=owed.kept_look,
-        refusals=kept,
+        refusals=owed.refusals,
+        time_dropped=owed.drops_time,
         owed=None,
+        strays=(),  # their etags are no more
         absent_at=None,
     )
 
 
 def settle_event(memory: Memory, event: Event | NoEvent) -> tuple[Memory, Event | NoEvent | None, OwedEvent | None]:
-    """What the owed write or deletion turned into, seen from a real read of the event.
+    """What the owed writes to the event turned into, seen from a reading of it.
 
     Gives the settled memory, the event (``None``: as if there had never been one), and the write that landed, if any.
     """
-    owed: Owed | None = memory.owed
-    if isinstance(owed, OwedDelete):
-        if isinstance(event, NoEvent):
-            return memory.without_event(), None, None
-        return replace(memory, owed=None), event, None
-    if not isinstance(owed, OwedEvent):
-        return memory, event, None
+    owed = memory.owed if isinstance(memory.owed, OwedEvent) else None
+    noted = (owed, *memory.strays) if owed else memory.strays
     if isinstance(event, Event):
-        if event.number == owed.number:
-            return landed(memory, owed, event), event, owed
-        return replace(memory, owed=None), event, None
-    if owed.inserts and not _was_removed(event):
-        return replace(memory, owed=None), None, None
-    return replace(memory, owed=None), event, owed if owed.inserts else None
+        for write in noted:
+            if write.number == event.number:
+                return landed(memory, write, event), event, write
+    memory = replace(memory, owed=None, strays=noted[:STRAYS]) if owed else memory
+    if isinstance(event, Event) or memory.agreed is not None:
+        return memory, event, None
+    if event.how is Absence.UNKNOWN:  # the noted creation never happened
+        return memory, None, None
+    return memory, event, next((write for write in noted if write.inserts), None)
 
 
-def _was_removed(event: NoEvent) -> bool:
-    """Whether the calendar itself says that there was an event."""
-    return event.how in (Absence.DELETED, Absence.MOVED)
+def next_number(memory: Memory, now: datetime) -> int:
+    """The number for a new write. It follows the clock, so that it is new even where the memory is a restored one and
+    the event carries numbers from after the backup."""
+    return max(memory.last_number + 1, int(now.timestamp()))
 
 
 # --- the decision ---------------------------------------------------------------------------------------------------
@@ -188,7 +204,10 @@ def decide(memory: Memory, facts: Facts) -> Step:
     """The one next step. Never called with an owed write that is not settled."""
     task = facts.task
     if not isinstance(task, Task) or not task.sync_on:
-        return _unwanted(memory, facts, task)
+        return _unwanted(facts, task)
+    if isinstance(facts.event, NoEvent):
+        reason = Reason.MOVED_CALENDAR if facts.event.how is Absence.MOVED else Reason.EVENT_DELETED
+        return PatchTask(TaskChanges(sync_off=True), task.version, None, reason=reason)
     if task.due is None:
         return _withdrawn(facts, Reason.NO_DUE_DATE)
     if not in_range(task.due):
@@ -200,23 +219,20 @@ def decide(memory: Memory, facts: Facts) -> Step:
 
 
 def _wanted(memory: Memory, facts: Facts, task: Task, due: When) -> Step:
-    """There is to be an event: create it, notice that a person deleted it, or bring both in step."""
-    match facts.event:
-        case None:
-            return _insert(memory, facts, task, due)
-        case NoEvent(how):
-            reason = Reason.MOVED_CALENDAR if how is Absence.MOVED else Reason.EVENT_DELETED
-            return PatchTask(TaskChanges(sync_off=True), task.version, None, reason=reason)
-        case Event() as event:
-            step = _fields(memory, facts, task, due, event)
-            if not facts.away or isinstance(step, PatchTask | ReadEvent):
-                return step
-            return Relocate(step.owed.conflicts if isinstance(step, PatchEvent) else ())
+    """There is to be an event: create it, or bring both in step, then where it belongs."""
+    if not isinstance(facts.event, Event):
+        return _insert(memory, facts, task, due)
+    step = _fields(memory, facts, weigh_both(memory, facts.rules, task, due, facts.event))
+    if not facts.away or isinstance(step, PatchTask | ReadEvent):
+        return step
+    if isinstance(step, PatchEvent):
+        return Relocate(step.owed.conflicts, step.owed.closes)
+    return Relocate(closes=step.closes if isinstance(step, Rest) else ())
 
 
-def _unwanted(memory: Memory, facts: Facts, task: TaskOff | TaskGone | Task) -> Step:
+def _unwanted(facts: Facts, task: TaskState) -> Step:
     """The task is gone or its switch is off: no event, even if it was edited."""
-    if isinstance(task, TaskGone) and task.cause is Cause.ARCHIVED and memory.task is not None and memory.task.done:
+    if isinstance(task, TaskGone) and task.cause is Cause.ARCHIVED and facts.was_done:
         return Rest(State.OFF, ends=True, keeps_event=True)
     if isinstance(facts.event, Event):
         return DeleteEvent()
@@ -224,14 +240,15 @@ def _unwanted(memory: Memory, facts: Facts, task: TaskOff | TaskGone | Task) -> 
 
 
 def _withdrawn(facts: Facts, reason: Reason) -> Step:
-    """The wish stands, but there can be no event now."""
-    return DeleteEvent() if isinstance(facts.event, Event) else Rest(State.PENDING, reason)
+    """The wish stands, but there can be no event now. A due date taken away is an edit of it."""
+    closes = (Field.DUE,) if reason is Reason.NO_DUE_DATE else ()
+    return DeleteEvent() if isinstance(facts.event, Event) else Rest(State.PENDING, reason, closes=closes)
 
 
 def first_write(memory: Memory, facts: Facts, task: Task, due: When) -> EventWrite:
     """A new event's content."""
     return EventWrite(
-        number=memory.last_number + 1,
+        number=next_number(memory, facts.now),
         title=shown(task.title, struck=task.done, limit=facts.rules.title_limit),
         span=span(task, due, facts.rules),
         description=block(task, facts.rules),
@@ -250,123 +267,35 @@ def _insert(memory: Memory, facts: Facts, task: Task, due: When) -> Insert:
         Pair(due, due),
     )
     sent = Sent(write.description or "", task.priority, task.done, task.duration)
-    return Insert(write, OwedEvent(write.number, agreed, sent, inserts=True))
+    return Insert(write, OwedEvent(write.number, agreed, sent, inserts=True, paints=True, reminds=True))
 
 
-def insert(memory: Memory, facts: Facts, conflicts: tuple[FieldConflict, ...] = ()) -> Insert:
-    """The creation of the event, for a relocation as well. The task must be one that can be synced."""
+def insert_elsewhere(memory: Memory, facts: Facts, step: Relocate) -> Insert:
+    """The creation of the event at its new home. The task must be one that can be synced."""
     task = facts.task
     if not isinstance(task, Task) or task.due is None:
         raise ValueError("only a task that is on and has a due date becomes an event")
-    step = _insert(memory, facts, task, task.due)
-    return replace(step, owed=replace(step.owed, conflicts=conflicts))
+    made = _insert(memory, facts, task, task.due)
+    return replace(made, owed=replace(made.owed, conflicts=step.conflicts, closes=step.closes))
 
 
 # --- fields ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict(Generic[T]):
-    """One field weighed. ``to_task``: the event's news that is to flow; ``to_event``: the task's value must be written.
-
-    ``pair``: what is agreed once the event has been written; ``news``: a person changed it on either side.
-    """
-
-    pair: Pair[T]
-    to_task: bool = False
-    to_event: bool = False
-    conflict: bool = False
-    news: bool = False
-    put_back: bool = False
-
-
-def weigh(*, task_news: bool, event_news: bool, same: bool, settled: Pair[T], before: Pair[T] | None) -> Verdict[T]:
-    """The three-way rule for one field, whatever it holds. ``settled``: both values once the CRM's has been written."""
-    if event_news and not task_news and not same:
-        return Verdict(before or settled, to_task=True, news=True)
-    conflict = task_news and event_news and not same
-    return Verdict(settled, to_event=not same, conflict=conflict, news=task_news or event_news)
-
-
-def _weigh_title(memory: Memory, facts: Facts, task: Task, event: Event, *, known: bool) -> Verdict[str]:
-    agreed, limit = memory.agreed, facts.rules.title_limit
-    raw = read(event.title, struck=memory.sent.done)
-    wanted = read(shown(task.title, struck=task.done, limit=limit), struck=task.done)
-    empty = is_blank(raw) or raw == NO_TITLE
-    refused = any(r.field is Field.TITLE and r.value == raw for r in memory.refusals)
-    task_news = agreed is None or task.title != agreed.title.task
-    event_news = not (empty or refused) and not (known and agreed is not None and raw == agreed.title.event)
-    same = raw in (wanted, clean(task.title)) or not (task_news or event_news or empty or refused)
-    stays = same and task.done == memory.sent.done
-    verdict = weigh(
-        task_news=task_news,
-        event_news=event_news,
-        same=same,
-        settled=Pair(task.title, raw if stays else wanted),
-        before=agreed.title if agreed else None,
-    )
-    return replace(verdict, put_back=(empty or refused) and verdict.to_event and not task_news)
-
-
-def _weigh_due(memory: Memory, facts: Facts, task: Task, due: When, event: Event, *, known: bool) -> Verdict[When]:
-    agreed, start = memory.agreed, event.start
-    held = holdable(start, task, facts.rules)
-    refused = any(r.field is Field.DUE and r.value == held for r in memory.refusals)
-    task_news = agreed is None or due != agreed.due.task
-    event_news = not refused and not (known and agreed is not None and start == agreed.due.event)
-    dropped = held != start  # the CRM cannot hold this form: the event is written back as the CRM holds it
-    quiet = not (task_news or event_news or refused or dropped)
-    same = due == held or quiet
-    verdict = weigh(
-        task_news=task_news,
-        event_news=event_news,
-        same=same,
-        settled=Pair(due, start if same and not dropped else due),
-        before=agreed.due if agreed else None,
-    )
-    return replace(
-        verdict,
-        to_event=verdict.to_event or (same and dropped and start != due),
-        put_back=refused and not task_news,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Weighed:
-    """Both sides exist, and each field has its verdict."""
-
-    task: Task
-    due: When
-    event: Event
-    title: Verdict[str]
-    when: Verdict[When]
-
-    @property
-    def closes(self) -> tuple[Field, ...]:
-        """Fields a person edited without a conflict: an open conflict in them is a thing of the past."""
-        fields = ((Field.TITLE, self.title.news, self.title.conflict), (Field.DUE, self.when.news, self.when.conflict))
-        return tuple(field for field, news, conflict in fields if news and not conflict)
-
-
-def _fields(memory: Memory, facts: Facts, task: Task, due: When, event: Event) -> Step:
+def _fields(memory: Memory, facts: Facts, both: Weighed) -> Step:
     """Both exist: title and due both ways (the event's news first), the rest outwards."""
-    known = memory.agreed is not None and event.number == memory.agreed.number
-    title = _weigh_title(memory, facts, task, event, known=known)
-    when = _weigh_due(memory, facts, task, due, event, known=known)
-    both = _Weighed(task, due, event, title, when)
-    if memory.agreed is not None and (title.to_task or when.to_task):
+    if memory.agreed is not None and (both.title.to_task or both.when.to_task):
         return _patch_task(memory, memory.agreed, facts, both)
-    mine = block(task, facts.rules)
-    if mine != memory.sent.block and event.description is None:
+    mine = block(both.task, facts.rules)
+    if mine != memory.sent.block and both.event.description is None:
         return ReadEvent()
     write = _event_write(memory, facts, both, mine)
     if not write.empty:
         return _patch_event(memory, both, write, mine)
-    number = event.number if event.number is not None else 0
-    return _resting(memory, facts, task, Agreed(number, title.pair, when.pair), both.closes)
+    return _resting(memory, facts, both)
 
 
-def _patch_task(memory: Memory, agreed: Agreed, facts: Facts, both: _Weighed) -> PatchTask:
+def _patch_task(memory: Memory, agreed: Agreed, facts: Facts, both: Weighed) -> PatchTask:
     """The event's news flows to the task; what else is news stays news."""
     raw = read(both.event.title, struck=memory.sent.done)
     held = holdable(both.event.start, both.task, facts.rules)
@@ -374,7 +303,7 @@ def _patch_task(memory: Memory, agreed: Agreed, facts: Facts, both: _Weighed) ->
     still_title = agreed.title if title.to_event else title.pair
     still_due = agreed.due if when.to_event else when.pair
     after = Agreed(
-        both.event.number if both.event.number is not None else 0,
+        number_on(both.event),
         Pair(raw, raw) if title.to_task else still_title,
         Pair(held, both.event.start) if when.to_task else still_due,
     )
@@ -383,12 +312,12 @@ def _patch_task(memory: Memory, agreed: Agreed, facts: Facts, both: _Weighed) ->
     return PatchTask(changes, both.task.version, after, tuple(field for field, flows in flowing if flows))
 
 
-def _event_write(memory: Memory, facts: Facts, both: _Weighed, mine: str) -> EventWrite:
+def _event_write(memory: Memory, facts: Facts, both: Weighed, mine: str) -> EventWrite:
     """What is to be sent to the event: only what changes."""
     task, event = both.task, both.event
     dress = dressing(task, event, memory)
     return EventWrite(
-        number=memory.last_number + 1,
+        number=next_number(memory, facts.now),
         title=_new_title(memory, facts, both),
         span=_new_span(memory, facts, both),
         description=compose(event.description or "", memory.sent.block, mine) if mine != memory.sent.block else None,
@@ -400,14 +329,14 @@ def _event_write(memory: Memory, facts: Facts, both: _Weighed, mine: str) -> Eve
     )
 
 
-def _new_title(memory: Memory, facts: Facts, both: _Weighed) -> str | None:
+def _new_title(memory: Memory, facts: Facts, both: Weighed) -> str | None:
     if not both.title.to_event and both.task.done == memory.sent.done:
         return None
     candidate = shown(both.task.title, struck=both.task.done, limit=facts.rules.title_limit)
     return candidate if candidate != both.event.title else None
 
 
-def _new_span(memory: Memory, facts: Facts, both: _Weighed) -> Span | None:
+def _new_span(memory: Memory, facts: Facts, both: Weighed) -> Span | None:
     longer = both.task.duration != memory.sent.duration
     if not (both.when.to_event or longer):
         return None
@@ -416,9 +345,8 @@ def _new_span(memory: Memory, facts: Facts, both: _Weighed) -> Span | None:
     return candidate if changed else None
 
 
-def _patch_event(memory: Memory, both: _Weighed, write: EventWrite, mine: str) -> PatchEvent:
+def _patch_event(memory: Memory, both: Weighed, write: EventWrite, mine: str) -> PatchEvent:
     task, title, when = both.task, both.title, both.when
-    dress = dressing(task, both.event, memory)
     conflicts: list[FieldConflict] = []
     if title.conflict:
         conflicts.append(FieldConflict(Field.TITLE, read(both.event.title, struck=memory.sent.done), task.title))
@@ -427,23 +355,35 @@ def _patch_event(memory: Memory, both: _Weighed, write: EventWrite, mine: str) -
     owed = OwedEvent(
         write.number,
         Agreed(write.number, title.pair, when.pair),
-        Sent(mine, priority_of(task, memory), task.done, task.duration),
-        kept_look=dress.kept if task.done else None,
+        Sent(mine, priority_of(task, memory), task.done, task.duration, memory.sent.look),
+        kept_look=dressing(task, both.event, memory).kept if task.done else None,
         conflicts=tuple(conflicts),
         closes=both.closes,
         puts_back=(title.put_back or when.put_back) and not both.closes and not conflicts,
+        paints=write.paint is not None,
+        reminds=write.remind is not None,
+        refusals=both.refusals,
+        drops_time=when.dropped and isinstance(both.event.start, Moment) and isinstance(both.due, Day),
     )
     return PatchEvent(write, owed, both.event.etag)
 
 
-def _resting(memory: Memory, facts: Facts, task: Task, agreed: Agreed, closes: tuple[Field, ...]) -> Rest:
-    """Both sides agree: the state to show."""
-    if memory.refusals:
-        fields = tuple(sorted({r.field.value for r in memory.refusals}))
-        return Rest(State.ERROR, Reason.REFUSED, fields, agreed, closes)
+def _resting(memory: Memory, facts: Facts, both: Weighed) -> Rest:
+    """Both sides agree: the state to show. A refusal is told until a person's edit of its field was taken up."""
+    task = both.task
+    agreed = Agreed(number_on(both.event), both.title.pair, both.when.pair)
+    told = tuple(refusal for refusal in memory.refusals if refusal.field not in both.closes)
+    if told:
+        return Rest(State.ERROR, Reason.REFUSED, _names(r.field for r in told), agreed, told, both.closes)
     if not fits(task.title, struck=task.done, limit=facts.rules.title_limit):
-        return Rest(State.SYNCED, Reason.CLIPPED, ("title",), agreed, closes)
-    return Rest(State.SYNCED, None, (), agreed, closes)
+        return Rest(State.SYNCED, Reason.CLIPPED, _names([Field.TITLE]), agreed, closes=both.closes)
+    if memory.time_dropped:
+        return Rest(State.SYNCED, Reason.TIME_DROPPED, _names([Field.DUE]), agreed, closes=both.closes)
+    return Rest(State.SYNCED, agreed=agreed, closes=both.closes)
+
+
+def _names(fields: Iterable[Field]) -> tuple[str, ...]:
+    return tuple(sorted({field.value for field in fields}))
 
 
 def as_answered(agreed: Agreed, sent: Sent, event: Event) -> Agreed:

@@ -35,7 +35,6 @@ class Rules:
     calendar_zone: str | None = None
     days: bool = True
     moments: bool = True
-    replays_keys: bool = True
     encode: Callable[[str], str] = _as_it_is
 
 
@@ -47,10 +46,10 @@ def block(task: Task, rules: Rules) -> str:
 
 def compose(shown: str, last: str, new: str) -> str:
     """A description with our last block replaced by the new one; what a person typed around it stays."""
-    if new in shown:
+    if new in shown and new not in last:
         return shown
     if last and last in shown:
-        return shown.replace(last, new, 1)
+        return shown.replace(last, new, 1).strip()
     return "\n\n".join(part for part in (new, shown) if part.strip())
 
 

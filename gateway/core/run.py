@@ -8,8 +8,22 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from gateway.core import effects as fx
-from gateway.core.model import Event, Field, FieldConflict, Memory, NoEvent, Place, Reason, Task, TaskState
-from gateway.core.records import Entry, Link
+from gateway.core.model import (
+    Cause,
+    Event,
+    Field,
+    FieldConflict,
+    Memory,
+    NoEvent,
+    Place,
+    Reason,
+    State,
+    Task,
+    TaskGone,
+    TaskOff,
+    TaskState,
+)
+from gateway.core.records import Entry, EventHint, Link, ReadAgain, TaskHint
 from gateway.core.stories import Actor, Story
 
 BELIEVE_AFTER = timedelta(seconds=3)
@@ -27,6 +41,7 @@ def believed(first_at: datetime | None, now: datetime) -> bool:
 class Run:
     """What a journey knows. ``task_is_read``/``event_is_read``: seen in this run, not assumed.
 
+    ``task_hint``/``event_hint``: what was told since the last run. ``was_done``: the task was, when last seen.
     ``wrote``: something was written to either side, so the entry "nothing to do" would be wrong.
     """
 
@@ -39,8 +54,29 @@ class Run:
     task: TaskState | None = None
     task_is_read: bool = False
     event: Event | NoEvent | None = None
+    event_is_read: bool = False
+    task_hint: TaskHint | None = None
+    event_hint: EventHint | None = None
     off_reason: Reason | None = None
+    was_done: bool = False
     wrote: bool = False
+
+    @classmethod
+    def of(cls, link: Link, now: datetime, *, replays_keys: bool = True) -> Run:
+        """A new run. The first save clears the hints, so that they are taken to heart before: of a side that a hint
+        calls in question nothing stays remembered, and a later run will read it."""
+        seen, task_hint, event_hint = link.memory, _news(link.task_hint, link.memory.task), link.event_hint
+        task = seen.task if task_hint is None else task_hint if isinstance(task_hint, Task) else None
+        event = None if event_hint is not None and not isinstance(event_hint, Event) else seen.event
+        return cls(
+            now,
+            replace(link, memory=replace(seen, task=task, event=event)),
+            replays_keys,
+            task_hint=task_hint,
+            event_hint=event_hint,
+            off_reason=link.reason if link.state is State.OFF else None,
+            was_done=seen.task is not None and seen.task.done,
+        )
 
     @property
     def memory(self) -> Memory:
@@ -59,6 +95,23 @@ class Run:
         """Whether the task is there with its switch on."""
         return isinstance(self.task, Task) and self.task.sync_on
 
+    @property
+    def cause(self) -> Cause | None:
+        """Why the task is gone, as a deletion's delivery named it."""
+        return self.task_hint.cause if isinstance(self.task_hint, ReadAgain) else None
+
+    def takes_task(self, task: Task, *, is_read: bool) -> None:
+        """This is the task now. A read one is the truth even where its version went back (B36)."""
+        self.task, self.task_is_read = task, is_read
+        self.remember(task=task, task_absent_at=None)
+        self.link = replace(self.link, task_version=task.version)
+
+    def takes_event(self, event: Event, *, is_read: bool) -> None:
+        """This is the event now."""
+        self.event, self.event_is_read = event, is_read
+        self.remember(event=event, absent_at=None)
+        self.link = replace(self.link, event_url=event.url or self.link.event_url)
+
     def remember(self, **changes: Any) -> None:
         """Change the memory, to be saved with the next note."""
         self.link = replace(self.link, memory=replace(self.link.memory, **changes))
@@ -73,8 +126,23 @@ class Run:
         self.entries.append(Entry(self.now, actor.value, story.value, detail))
 
     def save(self, *, final: bool = False, wipes: bool = False) -> Steps:
-        """Commit everything so far."""
+        """Commit everything so far. A task that is off or gone is not remembered: a later run has to read it."""
+        if self.task is not None and not self.is_on:
+            self.remember(task=None)
         self.link = yield fx.Save(
             self.link, tuple(self.opens), tuple(self.closes), tuple(self.entries), wipes=wipes, final=final
         )
         self.opens, self.closes, self.entries = [], [], []
+
+
+def _news(hint: TaskHint | None, known: Task | None) -> TaskHint | None:
+    """The hint, unless it is older than what the CRM itself has told since. A deletion, and a switch told without a
+    version, are too grave and too vague to be taken at their word: the task is read."""
+    match hint:
+        case TaskGone(cause):
+            return ReadAgain(cause)
+        case TaskOff(version=None):
+            return ReadAgain()
+        case Task(version=version) | TaskOff(version=int(version)) if known is not None and version <= known.version:
+            return None
+    return hint

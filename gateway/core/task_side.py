@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import uuid
-from dataclasses import replace
 
 from gateway.core import effects as fx
 from gateway.core import reconcile as rc
 from gateway.core.errors import TryLater
 from gateway.core.model import (
+    Agreed,
     Day,
     Event,
     Field,
@@ -46,54 +46,69 @@ def learn_task(run: Run) -> Steps:
     """The delivered snapshot if there is one, else the remembered task, else a read; after settling an owed write."""
     if isinstance(run.memory.owed, OwedTask):
         yield from _settle_owed(run, run.memory.owed)
-    hint = run.link.task_hint
-    known = run.task if run.task is not None else run.memory.task
-    if isinstance(hint, ReadAgain):
-        yield from read_task(run, hint)
-    elif hint is not None and _is_newer(hint, run.task):
-        run.task, run.task_is_read = hint, False
-    elif known is not None:
-        run.task = known
+    match run.task_hint, run.task or run.memory.task:
+        case ReadAgain(), _ if not run.task_is_read:
+            yield from read_task(run)
+        case (Task() | TaskOff()) as told, known if _is_newer(told, known):
+            _take_told(run, told)
+        case _, Task() as known:
+            run.takes_task(known, is_read=run.task_is_read)
+        case _, None:
+            yield from read_task(run)
+
+
+def _take_told(run: Run, told: Task | TaskOff) -> None:
+    if isinstance(told, Task):
+        run.takes_task(told, is_read=False)
     else:
-        yield from read_task(run, ReadAgain())
-    if isinstance(run.task, Task):
-        run.remember(task=run.task, task_absent_at=None)
-        run.link = replace(run.link, task_version=run.task.version)
+        run.task, run.task_is_read = told, False
 
 
-def _is_newer(hint: TaskState, known: TaskState | None) -> bool:
+def _is_newer(told: Task | TaskOff, known: TaskState | None) -> bool:
     """Whether a delivered snapshot is news beside a task just answered by the CRM itself."""
-    if not isinstance(known, Task) or isinstance(hint, TaskGone):
+    if not isinstance(known, Task):
         return not isinstance(known, TaskGone)
-    return hint.version is None or hint.version > known.version
+    return told.version is None or told.version > known.version
 
 
-def read_task(run: Run, hint: ReadAgain | None = None) -> Steps:
+def read_task(run: Run) -> Steps:
     """The truth, whatever was delivered before. "Not found" without a deletion told is believed the second time."""
-    cause = hint.cause if hint else None
     task = yield fx.ReadTask()
-    if isinstance(task, TaskGone):
-        if cause is None and not believed(run.memory.task_absent_at, run.now):
-            run.remember(task_absent_at=run.memory.task_absent_at or run.now)
-            yield from run.save()
-            raise TryLater("the task is not found; looking again before believing it", after=BELIEVE_AFTER)
-        task = TaskGone(cause) if cause else task
-    else:
-        run.remember(task=task, task_absent_at=None)
-        run.link = replace(run.link, task_version=task.version)
-    run.task, run.task_is_read = task, True
+    if isinstance(task, Task):
+        run.takes_task(task, is_read=True)
+        return
+    if run.cause is None and not believed(run.memory.task_absent_at, run.now):
+        run.remember(task=None, task_absent_at=run.memory.task_absent_at or run.now)
+        yield from run.save()
+        raise TryLater("the task is not found; looking again before believing it", after=BELIEVE_AFTER)
+    run.task, run.task_is_read = TaskGone(run.cause) if run.cause else task, True
 
 
 def _settle_owed(run: Run, owed: OwedTask) -> Steps:
-    """Was the noted write made? The same request under the same key is answered without being repeated.
+    """Was the noted write made? The same request under the same key is answered without being repeated, with the task
+    as it was then: so that is not a read.
 
-    A CRM that remembers no keys is read instead: its value stands, and what differs from ours is a person's edit.
+    A CRM that remembers no keys is read instead: a value other than the old and the new one stands, without a banner.
     """
     if run.replays_keys:
         answer = yield fx.WriteTask(owed.changes, owed.version, owed.key)
+        yield from _take_answer(run, owed, answer)
+        run.task_is_read = run.task_is_read and not isinstance(answer, Task)
+        return
+    yield from read_task(run)
+    if isinstance(run.task, Task) and _has_landed(owed, run.task, run.memory.agreed):
+        _landed(run, owed, run.task)
     else:
-        answer = yield fx.ReadTask()
-    yield from _take_answer(run, owed, answer)
+        run.remember(owed=None)
+
+
+def _has_landed(owed: OwedTask, task: Task, agreed: Agreed | None) -> bool:
+    """Whether a task looks as if our write had reached it: it shows the new value somewhere, or nowhere the old one."""
+    if owed.changes.sync_off or agreed is None:
+        return not task.sync_on
+    sent = [(owed.changes.title, task.title, agreed.title.task), (owed.changes.due, task.due, agreed.due.task)]
+    changed = [(new, now, old) for new, now, old in sent if new is not None]
+    return any(now == new for new, now, _ in changed) or all(now != old for _, now, old in changed)
 
 
 def patch_task(run: Run, step: rc.PatchTask) -> Steps:
@@ -121,9 +136,7 @@ def _take_answer(run: Run, owed: OwedTask, answer: object) -> Steps:
             if current is None:
                 yield from read_task(run)
             else:
-                run.task, run.task_is_read = current, True
-                run.remember(task=current)
-                run.link = replace(run.link, task_version=current.version)
+                run.takes_task(current, is_read=True)
         case fx.Refusing(fields):
             yield from _refused(run, owed, fields)
         case _:
@@ -132,10 +145,12 @@ def _take_answer(run: Run, owed: OwedTask, answer: object) -> Steps:
 
 def _landed(run: Run, owed: OwedTask, task: Task) -> None:
     """The write took effect, now or when it was first made; what the task holds beyond it is a person's edit."""
-    run.task, run.task_is_read, run.wrote = task, True, True
+    run.takes_task(task, is_read=True)
+    run.wrote = True
     run.closes.extend(owed.closes)
-    run.remember(task=task, agreed=owed.agreed or run.memory.agreed, owed=None, refusals=())
-    run.link = replace(run.link, task_version=max(task.version, run.link.task_version or task.version))
+    run.remember(
+        agreed=owed.agreed or run.memory.agreed, owed=None, refusals=_not_put_back_yet(run, owed), time_dropped=False
+    )
     story = Story.SWITCH_TURNED_OFF if owed.changes.sync_off else Story.TASK_UPDATED
     run.tell(Actor.GATEWAY, story, fields=_names(owed.changes), reason=owed.reason, version=task.version)
     if owed.changes.sync_off:
@@ -143,9 +158,17 @@ def _landed(run: Run, owed: OwedTask, task: Task) -> None:
         run.forget_event()
 
 
+def _not_put_back_yet(run: Run, owed: OwedTask) -> tuple[Refusal, ...]:
+    """Refusals of other fields that the event still shows; the others have been told until this good sync."""
+    number = owed.agreed.number if owed.agreed else None
+    return tuple(r for r in run.memory.refusals if r.number == number and r.field not in owed.closes)
+
+
 def _refused(run: Run, owed: OwedTask, fields: tuple[str, ...]) -> Steps:
-    """The CRM does not take the value: it is not sent again, and the event is put back."""
-    run.remember(owed=None, refusals=run.memory.refusals + _refusals(owed.changes, fields))
+    """The CRM does not take the value: it is not sent again, and the event is put back. A switch that it does not let
+    us turn off is taken for off: there is no event."""
+    refusals = run.memory.refusals + _refusals(owed, fields)
+    run.remember(owed=None, refusals=refusals)
     run.tell(Actor.GATEWAY, Story.TASK_REFUSED, fields=list(fields) or _names(owed.changes))
     yield from run.save()
     if owed.changes.sync_off:
@@ -158,8 +181,13 @@ def _names(changes: TaskChanges) -> list[str]:
     return [name for name, changed in told if changed]
 
 
-def _refusals(changes: TaskChanges, fields: tuple[str, ...]) -> tuple[Refusal, ...]:
+def _refusals(owed: OwedTask, fields: tuple[str, ...]) -> tuple[Refusal, ...]:
     """Which values are not to be sent again; where the CRM names no field of ours, all of them."""
-    sent: list[tuple[Field, str | Day | Moment | None]] = [(Field.TITLE, changes.title), (Field.DUE, changes.due)]
-    found = [Refusal(name, value) for name, value in sent if value is not None and name.value in fields]
-    return tuple(found or [Refusal(name, value) for name, value in sent if value is not None])
+    number = owed.agreed.number if owed.agreed else 0
+    sent: list[tuple[Field, str | Day | Moment | None]] = [
+        (Field.TITLE, owed.changes.title),
+        (Field.DUE, owed.changes.due),
+    ]
+    all_of_them = [Refusal(name, value, number) for name, value in sent if value is not None]
+    named = [refusal for refusal in all_of_them if refusal.field.value in fields]
+    return tuple(named or all_of_them)
