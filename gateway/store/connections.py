@@ -25,6 +25,7 @@ _ADD = insert(CONNECTIONS)
 _SELECT = select(CONNECTIONS)
 _OURS = _SELECT.where(_C.installation_id == bindparam("installation"))
 _GET = _OURS.where(_C.id == bindparam("connection"))
+_LOCK = _GET.with_for_update(key_share=True)
 _OF_USER = _OURS.where(_C.user_id == bindparam("user")).order_by(_C.seq.desc()).limit(1)
 _WITH_STATUS = _OURS.where(_C.status == bindparam("of_status")).order_by(_C.seq)
 _OF_ACCOUNT = _SELECT.where(_C.issuer == bindparam("of_issuer"), _C.subject == bindparam("of_subject"), _LIVE)
@@ -67,6 +68,10 @@ WHERE installation_id = :installation AND id = :connection AND refresh_number = 
 _HEARD = text("""
 UPDATE connections SET heard_at = greatest(heard_at, :at) WHERE installation_id = :installation AND id = :connection
 """)
+_MARK_READ = text("""
+UPDATE connections SET read_at = :read_at, next_read_at = :next_read_at
+WHERE installation_id = :installation AND id = :connection
+""")
 _COUNT = text("""
 INSERT INTO connection_ledger AS l (installation_id, connection_id, pushes, dropped, read, written)
 VALUES (:installation, :connection, :pushes, :dropped, :read, :written)
@@ -104,6 +109,10 @@ class PgConnections:
     def get(self, installation_id: InstallationId, connection_id: ConnectionId) -> Connection | None:
         """By id."""
         return self._one(_GET, installation=installation_id, connection=connection_id)
+
+    def lock(self, installation_id: InstallationId, connection_id: ConnectionId) -> Connection | None:
+        """By id, locked until the commit: read it so before saving it."""
+        return self._one(_LOCK, installation=installation_id, connection=connection_id)
 
     def of_user(self, installation_id: InstallationId, user_id: UserId) -> Connection | None:
         """The user's newest connection, whatever its status."""
@@ -152,6 +161,13 @@ class PgConnections:
     def to_read(self, now: datetime, limit: int) -> Sequence[Connection]:
         """Writable connections of active installations whose ``next_read_at`` has come."""
         return self._many(_TO_READ, now=now, limit=limit)
+
+    def mark_read(
+        self, installation_id: InstallationId, connection_id: ConnectionId, read_at: datetime, next_read_at: datetime
+    ) -> None:
+        """When our events in it were last looked at, and when the next safety read is due."""
+        which = {"installation": installation_id, "connection": connection_id}
+        self._transaction.execute(_MARK_READ, {**which, "read_at": read_at, "next_read_at": next_read_at})
 
     def heard(self, installation_id: InstallationId, connection_id: ConnectionId, at: datetime) -> None:
         """A push came in."""

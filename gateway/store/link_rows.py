@@ -48,6 +48,7 @@ class LinkRows:
             "owner_id": link.owner_id,
             "status": link.status.value,
             "task_version": link.task_version,
+            "reported": link.reported,
             "memory_rev": link.memory_rev,
             "task_hint": None if link.task_hint is None else self.task_hint(tenant, id_, link.task_hint),
             "task_seq": link.task_seq,
@@ -73,8 +74,8 @@ class LinkRows:
             "leaving": places_out(link.leaving),
             "event_url": link.event_url,
             "synced_at": link.synced_at,
-            "reported": link.reported,
             "switched_on_before": link.switched_on_before,
+            "last_number": link.memory.last_number,
             "seen_etag": event and event.etag,
             "seen_number": event and event.number,
             "ends_at": event and ends_at(event),
@@ -92,9 +93,11 @@ class LinkRows:
         """An event's hint as its column holds it."""
         return self._vault.encrypt(EVENT_HINT.dump(hint), tenant, id_, EVENT_HINT_COLUMN)
 
-    def memory(self, tenant: str, id_: str, sealed: bytes | None) -> Memory:
-        """The memory again."""
-        return MEMORY.load(self._vault.decrypt(sealed, tenant, id_, MEMORY_COLUMN)) if sealed else Memory()
+    def memory(self, row: Row[Any]) -> Memory:
+        """The memory again; after its text was forgotten, one with the last number alone."""
+        if row.memory is None:
+            return Memory(last_number=row.last_number)
+        return MEMORY.load(self._vault.decrypt(row.memory, row.installation_id, row.id, MEMORY_COLUMN))
 
     def opened_task_hint(self, tenant: str, id_: str, sealed: bytes | None) -> TaskHint | None:
         """The task's hint again."""
@@ -118,7 +121,7 @@ class LinkRows:
             reason_fields=tuple(row.reason_fields),
             place=_place(row),
             generation=row.generation,
-            memory=self.memory(tenant, id_, row.memory),
+            memory=self.memory(row),
             memory_rev=row.memory_rev,
             task_hint=self.opened_task_hint(tenant, id_, row.task_hint),
             task_seq=row.task_seq,

@@ -14,7 +14,8 @@ from gateway.core.model import (
     InstallationId,
     LinkId,
     LinkStatus,
-    Memory,
+    Reason,
+    State,
     TaskId,
     UserId,
 )
@@ -94,8 +95,8 @@ class PgLinks:
 
     def save(self, link: Link, *, read_task_seq: int, read_event_seq: int) -> Link:
         """Write all but hints of newer runs; see the port. Where a newer task hint came in, what came with it
-        (``status``, ``owner_id``, ``task_version``) stands. Gives the link as stored; raises ``LeaseLost`` where it is
-        no more."""
+        (``status``, ``owner_id``, ``task_version``) stands; ``reported`` is ``mark_reported``'s alone. Gives the link
+        as stored; raises ``LeaseLost`` where it has gone dormant meanwhile or is no more."""
         row = self._transaction.execute(
             sql.SAVE,
             {
@@ -108,7 +109,7 @@ class PgLinks:
             },
         ).one_or_none()
         if row is None:
-            raise LeaseLost("the link is no more")
+            raise LeaseLost("the link has gone dormant, or is no more")
         return replace(
             link,
             memory_rev=row.memory_rev,
@@ -117,18 +118,40 @@ class PgLinks:
             task_version=row.task_version,
             owner_id=row.owner_id,
             status=LinkStatus(row.status),
+            reported=row.reported,
             task_hint=self._rows.opened_task_hint(link.installation_id, link.id, row.task_hint),
             event_hint=self._rows.opened_event_hint(link.installation_id, link.id, row.event_hint),
         )
 
+    def set_state(
+        self,
+        installation_id: InstallationId,
+        link_id: LinkId,
+        state: State,
+        reason: Reason | None,
+        fields: Sequence[str],
+    ) -> None:
+        """Only what the banner says (work was parked, a right is missing)."""
+        self._transaction.execute(
+            sql.SET_STATE,
+            {
+                "installation": installation_id,
+                "link": link_id,
+                "state": state.value,
+                "reason": reason and reason.value,
+                "fields": list(fields),
+            },
+        )
+
+    def mark_reported(self, installation_id: InstallationId, link_id: LinkId, digest: str) -> None:
+        """The CRM has been told this state."""
+        which = {"installation": installation_id, "link": link_id, "digest": digest}
+        self._transaction.execute(sql.MARK_REPORTED, which)
+
     def wipe(self, installation_id: InstallationId, link_id: LinkId) -> None:
         """Forget all remembered text, conflict values and the raw deliveries of its task, and the event's place. Only
         the last write number stays: numbers are never used twice."""
-        which = {"installation": installation_id, "link": link_id}
-        sealed: bytes | None = self._transaction.execute(sql.MEMORY, which).scalar_one_or_none()
-        number = self._rows.memory(installation_id, link_id, sealed).last_number
-        empty = self._rows.sealed_memory(installation_id, link_id, Memory(last_number=number))
-        self._transaction.execute(sql.WIPE, {**which, "memory": empty})
+        self._transaction.execute(sql.WIPE, {"installation": installation_id, "link": link_id})
 
     def glances(self, installation_id: InstallationId, connection_id: ConnectionId) -> Sequence[LinkGlance]:
         """Live links with an event in this connection's calendar."""
@@ -171,11 +194,16 @@ class PgLinks:
         return [TaskId(task_id) for task_id in self._transaction.execute(sql.TASK_IDS, which).scalars()]
 
     def make_dormant(
-        self, installation_id: InstallationId, connection_id: ConnectionId, *, remember_switch: bool
+        self, installation_id: InstallationId, connection_id: ConnectionId, reason: Reason, *, remember_switch: bool
     ) -> Sequence[tuple[LinkId, TaskId]]:
-        """In one statement: nothing more is written for these, and no run that is under way brings them back. Gives
-        back those that were live; hints are forgotten."""
-        which = {"installation": installation_id, "connection": connection_id, "remember": remember_switch}
+        """In one statement: nothing more is written for the links that ``of_connection`` gives and that are live, their
+        text is forgotten as by ``wipe``, their place is not. State ``off`` with this reason. Gives them back."""
+        which = {
+            "installation": installation_id,
+            "connection": connection_id,
+            "reason": reason.value,
+            "remember": remember_switch,
+        }
         return [(LinkId(row.id), TaskId(row.task_id)) for row in self._transaction.execute(sql.MAKE_DORMANT, which)]
 
     def _one(self, statement: sql.Statement, **values: object) -> Link | None:

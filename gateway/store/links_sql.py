@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Executable, bindparam, select, text, update
+from sqlalchemy import Executable, bindparam, select, text
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
-from gateway.core.model import LinkStatus
 from gateway.store.schema import LINKS
 
 Statement = Executable
@@ -53,20 +52,28 @@ UPDATE links SET
     state = :state, reason = :reason, reason_fields = :reason_fields,
     connection_id = :connection_id, calendar_id = :calendar_id, event_id = :event_id, generation = :generation,
     memory = :memory, memory_rev = memory_rev + 1, leaving = :leaving,
-    event_url = :event_url, synced_at = :synced_at, reported = :reported, switched_on_before = :switched_on_before,
+    event_url = :event_url, synced_at = :synced_at, switched_on_before = :switched_on_before,
+    last_number = greatest(last_number, :last_number),
     seen_etag = :seen_etag, seen_number = :seen_number, ends_at = :ends_at
 WHERE installation_id = :installation AND id = :link
-RETURNING memory_rev, task_seq, event_seq, task_version, owner_id, status, task_hint, event_hint
+  AND NOT (status = 'dormant' AND task_seq <> :read_task_seq) -- gone dormant since it was read
+RETURNING memory_rev, task_seq, event_seq, task_version, owner_id, status, reported, task_hint, event_hint
 """).bindparams(bindparam("leaving", type_=JSONB))
 
-MEMORY = text("""
-SELECT memory FROM links WHERE installation_id = :installation AND id = :link FOR NO KEY UPDATE
+SET_STATE = text("""
+UPDATE links SET state = :state, reason = :reason, reason_fields = :fields
+WHERE installation_id = :installation AND id = :link
 """)
 
+MARK_REPORTED = text("""
+UPDATE links SET reported = :digest WHERE installation_id = :installation AND id = :link
+""")
+
+# What is forgotten with a link's text: the memory (its numbers go on), raw deliveries, the values of conflicts.
 WIPE = text("""
 WITH link AS (
     UPDATE links SET
-        memory = :memory, memory_rev = memory_rev + 1, task_hint = NULL, event_hint = NULL,
+        memory = NULL, memory_rev = memory_rev + 1, task_hint = NULL, event_hint = NULL,
         connection_id = NULL, calendar_id = NULL, event_id = NULL, event_url = NULL,
         seen_etag = NULL, seen_number = NULL, ends_at = NULL
     WHERE installation_id = :installation AND id = :link
@@ -78,9 +85,11 @@ WITH link AS (
 ), arrivals AS (
     UPDATE inbox SET raw = NULL FROM bodies
     WHERE inbox.id = bodies.inbox_id AND inbox.installation_id = bodies.installation_id
+), said AS (
+    UPDATE conflicts SET content = NULL FROM link
+    WHERE conflicts.installation_id = link.installation_id AND conflicts.link_id = link.id
 )
-UPDATE conflicts SET content = NULL FROM link
-WHERE conflicts.installation_id = link.installation_id AND conflicts.link_id = link.id
+SELECT id, task_id FROM link
 """)
 
 GLANCES = text("""
@@ -88,18 +97,18 @@ SELECT id, task_id, event_id, seen_etag, seen_number, memory_rev, ends_at FROM l
 WHERE installation_id = :installation AND connection_id = :connection AND event_id <> '' AND status = 'live'
 """)
 
-_IN_CONNECTION = text("""(
-    connection_id = :connection
-    OR (connection_id IS NULL AND owner_id = (
-        SELECT c.user_id FROM connections AS c
-        WHERE c.installation_id = :installation AND c.id = :connection AND NOT EXISTS (
-            SELECT FROM connections AS newer
-            WHERE newer.installation_id = c.installation_id AND newer.user_id = c.user_id AND newer.seq > c.seq
-        )
-    ))
-)""")
-
-OF_CONNECTION = _SELECT.where(_IN_CONNECTION).order_by(_L.task_id)
+OF_CONNECTION = _SELECT.where(
+    text("""(
+        connection_id = :connection
+        OR (connection_id IS NULL AND owner_id = (
+            SELECT c.user_id FROM connections AS c
+            WHERE c.installation_id = :installation AND c.id = :connection AND NOT EXISTS (
+                SELECT FROM connections AS newer
+                WHERE newer.installation_id = c.installation_id AND newer.user_id = c.user_id AND newer.seq > c.seq
+            )
+        ))
+    )""")
+).order_by(_L.task_id)
 
 IDS_OF_OWNER = text("""
 SELECT id, task_id FROM links
@@ -113,16 +122,34 @@ WHERE installation_id = :installation AND task_id > :after AND status = 'live'
 ORDER BY task_id LIMIT :limit
 """)
 
-MAKE_DORMANT = (
-    update(LINKS)
-    .where(_L.installation_id == bindparam("installation"), _L.status == LinkStatus.LIVE.value, _IN_CONNECTION)
-    .values(
-        status=LinkStatus.DORMANT.value,
-        switched_on_before=bindparam("remember"),
-        task_hint=None,
-        task_seq=_L.task_seq + 1,
-        event_hint=None,
-        event_seq=_L.event_seq + 1,
+MAKE_DORMANT = text("""
+WITH link AS (
+    UPDATE links SET
+        status = 'dormant', state = 'off', reason = :reason, reason_fields = '{}', switched_on_before = :remember,
+        memory = NULL, memory_rev = memory_rev + 1,
+        task_hint = NULL, task_seq = task_seq + 1, event_hint = NULL, event_seq = event_seq + 1,
+        seen_etag = NULL, seen_number = NULL, ends_at = NULL
+    WHERE installation_id = :installation AND status = 'live' AND (
+        connection_id = :connection
+        OR (connection_id IS NULL AND owner_id = (
+            SELECT c.user_id FROM connections AS c
+            WHERE c.installation_id = :installation AND c.id = :connection AND NOT EXISTS (
+                SELECT FROM connections AS newer
+                WHERE newer.installation_id = c.installation_id AND newer.user_id = c.user_id AND newer.seq > c.seq
+            )
+        ))
     )
-    .returning(_L.id, _L.task_id)
+    RETURNING installation_id, id, task_id
+), bodies AS (
+    DELETE FROM inbox_bodies AS b USING link
+    WHERE b.installation_id = link.installation_id AND b.task_id = link.task_id
+    RETURNING b.installation_id, b.inbox_id
+), arrivals AS (
+    UPDATE inbox SET raw = NULL FROM bodies
+    WHERE inbox.id = bodies.inbox_id AND inbox.installation_id = bodies.installation_id
+), said AS (
+    UPDATE conflicts SET content = NULL FROM link
+    WHERE conflicts.installation_id = link.installation_id AND conflicts.link_id = link.id
 )
+SELECT id, task_id FROM link
+""")

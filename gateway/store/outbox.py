@@ -116,9 +116,11 @@ class PgOutbox:
         again: datetime | None = row.due_at
         return again
 
-    def postpone(self, lease: Lease, until: datetime, *, counts: bool, reason: str) -> None:
-        """Due again at ``until``; ``counts``: as a failed attempt. Raises ``LeaseLost``."""
-        self._change(sql.POSTPONE, lease, until=until, failed=int(counts), reason=reason)
+    def postpone(self, lease: Lease, until: datetime, *, counts: bool, reason: str, mailbox: str | None = None) -> None:
+        """Due again at ``until``; ``counts``: as a failed attempt; ``mailbox``: where it belongs, if elsewhere.
+        Raises ``LeaseLost``."""
+        where = {"was": lease.mailbox, "mailbox": mailbox or lease.mailbox}
+        self._change(sql.POSTPONE, lease, until=until, failed=int(counts), reason=reason, **where)
 
     def park(self, lease: Lease, reason: str, now: datetime) -> None:
         """Set aside; but what was asked for while it ran is due again instead. Raises ``LeaseLost``."""
@@ -129,6 +131,12 @@ class PgOutbox:
         which = {"installation": installation_id, "topic": topic.value, "key": key}
         self._transaction.execute(sql.CANCEL_TAKEN, which)
         self._transaction.execute(sql.CANCEL, which)
+
+    def cancel_mailbox(self, installation_id: InstallationId, mailbox: str) -> None:
+        """Owe nothing more in a mailbox, parked work included; a run in progress cannot commit any more."""
+        which = {"installation": installation_id, "mailbox": mailbox}
+        self._transaction.execute(sql.CANCEL_TAKEN_OF_MAILBOX, which)
+        self._transaction.execute(sql.CANCEL_MAILBOX, which)
 
     def pause(self, mailbox: str, until: datetime) -> None:
         """Take nothing from this mailbox before then. The later of two pauses counts; one that is already over ends

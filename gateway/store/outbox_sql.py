@@ -107,7 +107,7 @@ RETURNING due_at
 POSTPONE = text("""
 UPDATE outbox SET
     lease_no = NULL, lease_until = NULL, again_at = NULL, due_at = :until, reason = :reason,
-    attempts = attempts + :failed
+    attempts = attempts + :failed, mailbox = CASE WHEN mailbox = :was THEN :mailbox ELSE mailbox END
 WHERE installation_id = :installation AND topic = :topic AND key = :key AND lease_no = :number
 RETURNING due_at
 """)
@@ -135,6 +135,22 @@ WHERE (installation_id, topic, key) IN (
 CANCEL = text("""
 DELETE FROM outbox
 WHERE installation_id = :installation AND topic = :topic AND key = :key
+  AND (lease_until IS NULL OR lease_until <= clock_timestamp())
+""")
+
+CANCEL_TAKEN_OF_MAILBOX = text("""
+UPDATE outbox SET lease_no = NULL, due_at = NULL, again_at = NULL, settled_at = NULL
+WHERE (installation_id, topic, key) IN (
+    SELECT installation_id, topic, key FROM outbox
+    WHERE installation_id = :installation AND mailbox = :mailbox AND lease_until > clock_timestamp()
+    ORDER BY topic, key
+    FOR UPDATE
+)
+""")
+
+CANCEL_MAILBOX = text("""
+DELETE FROM outbox
+WHERE installation_id = :installation AND mailbox = :mailbox
   AND (lease_until IS NULL OR lease_until <= clock_timestamp())
 """)
 

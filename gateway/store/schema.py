@@ -132,7 +132,8 @@ LINKS = Table(
     a_time("synced_at"),
     a_text("reported", empty=True),
     a_switch("switched_on_before"),
-    # Copied out of the memory at each save, so that a pull need not open hundreds of memories.
+    # Copied out of the memory at each save: a pull need not open hundreds of memories, and numbers outlive the text.
+    a_whole("last_number"),
     a_text("seen_etag", empty=True),
     a_whole("seen_number", empty=True),
     a_time("ends_at"),

@@ -17,7 +17,18 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from gateway.core.ports import Clock
-from gateway.core.repositories import StoreDown
+from gateway.core.repositories import (
+    Conflicts,
+    Connections,
+    Inbox,
+    Installations,
+    Links,
+    OneUse,
+    Outbox,
+    StoreDown,
+    Subscriptions,
+    Timeline,
+)
 from gateway.store.conflicts import PgConflicts
 from gateway.store.connections import PgConnections
 from gateway.store.failures import Contended
@@ -59,15 +70,15 @@ class PgUnitOfWork:
         except PoolTimeout:
             raise StoreDown("no connection to the database came free in time") from None
         vault = self._vault
-        self.installations = PgInstallations(open_, vault, self._clock)
-        self.connections = PgConnections(open_, vault)
-        self.links = PgLinks(open_, vault)
-        self.subscriptions = PgSubscriptions(open_)
-        self.inbox = PgInbox(open_, vault)
-        self.outbox = PgOutbox(open_, self._clock)
-        self.timeline = PgTimeline(open_)
-        self.conflicts = PgConflicts(open_, vault)
-        self.one_use = PgOneUse(open_, vault)
+        self.installations: Installations = PgInstallations(open_, vault, self._clock)
+        self.connections: Connections = PgConnections(open_, vault)
+        self.links: Links = PgLinks(open_, vault)
+        self.subscriptions: Subscriptions = PgSubscriptions(open_)
+        self.inbox: Inbox = PgInbox(open_, vault)
+        self.outbox: Outbox = PgOutbox(open_, self._clock)
+        self.timeline: Timeline = PgTimeline(open_)
+        self.conflicts: Conflicts = PgConflicts(open_, vault)
+        self.one_use: OneUse = PgOneUse(open_, vault)
         return self
 
     def __exit__(

@@ -129,6 +129,7 @@ CREATE TABLE links (
     synced_at timestamptz,
     reported text,
     switched_on_before boolean NOT NULL DEFAULT false,
+    last_number bigint NOT NULL DEFAULT 0,
     seen_etag text,
     seen_number bigint,
     ends_at timestamptz,
