@@ -113,7 +113,7 @@ def load(variables: Mapping[str, str]) -> Settings:
         web_concurrency=env.whole("WEB_CONCURRENCY", 2, 1, 64),
         worker_concurrency=env.whole("WORKER_CONCURRENCY", 8, 2, 64),
         log_level=env.one_of("LOG_LEVEL", _LEVELS, "INFO"),
-        sentry_dsn=env.address("SENTRY_DSN", "https://host/1") if env.has("SENTRY_DSN") else "",
+        sentry_dsn=env.store("SENTRY_DSN", ("https",), "https://key@host/1") if env.has("SENTRY_DSN") else "",
         allow_loopback=env.allow_loopback,
         clock_file=_clock_file(env),
         crash_at=_for_tests(env, "CRASH_AT", "the name of a crash point"),

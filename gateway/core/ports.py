@@ -205,6 +205,10 @@ class Provider:
     title_limit: int
     encode_text: Callable[[str], str]
     """Plain text made fit for this provider's description (some hold HTML)."""
+    push_limit: int = 64 * 1024
+    """The largest arrival that is read, in bytes."""
+    refuses_strangers: bool = True
+    """Whether an arrival of which nothing could be trusted is refused; else it is acknowledged and dropped."""
 
 
 # --- CRMs -----------------------------------------------------------------------------------------------------------

@@ -1,0 +1,30 @@
+"""The built gateway: what the web door, the workers and the commands are handed. Made by ``gateway.wiring``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from gateway.core.ports import Lane
+from gateway.core.repositories import Store
+from gateway.services.context import Context
+from gateway.settings import Settings
+
+Probe = Callable[[], str | None]
+"""Looks whether a part is there: ``None`` when it is, else why not, in a few words. Takes 3 s at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """Everything of one process. ``probes``: ``database``, ``migrations``, ``queue``, for ``/readyz``.
+
+    ``heard``: take a mailbox's ring back, before looking into it. ``counts``: what the meter has counted in this
+    process, by name and sorted labels.
+    """
+
+    settings: Settings = field(repr=False)
+    ctx: Context = field(repr=False)
+    store: Store = field(repr=False)
+    probes: Mapping[str, Probe] = field(repr=False)
+    heard: Callable[[str, Lane], None] = field(repr=False)
+    counts: Callable[[], Mapping[tuple[str, tuple[tuple[str, str], ...]], int]] = field(repr=False)

@@ -1,0 +1,180 @@
+"""The two doors, without Flask: verify, record once, commit, acknowledge, wake somebody.
+
+One commit and nothing else happens inside a request. What is not trusted leaves no trace but a count. Bad input is
+never a 5xx; a failure of our own is, so that the sender comes back. What the answers mean stands in the door table of
+``docs/``.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Final
+
+from gateway.core.errors import NotReadable, NotTrusted
+from gateway.core.ports import CrmKind, Provider
+from gateway.core.records import Installation, InstallationStatus
+from gateway.core.repositories import StoreDown
+from gateway.core.signals import CrmDelivery, Handshake, Pushes
+from gateway.crash import crashpoint
+from gateway.services import ingest
+from gateway.services.context import Context
+
+log = logging.getLogger(__name__)
+
+CRM_LIMIT: Final = 5 * 1024 * 1024
+"""The largest delivery of a CRM in bytes; a provider's own limit stands in its record."""
+
+ATTEMPTS: Final = 3
+_QUICKLY: Final = 0.5
+_COME_BACK_SECONDS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the sender is told."""
+
+    status: int
+    body: bytes = b""
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def problem(status: int, detail: str, **more: str) -> Answer:
+    """A problem document: https://www.rfc-editor.org/rfc/rfc9457. ``more``: further members, such as ``field``."""
+    document = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **more}
+    headers = {"Retry-After": str(_COME_BACK_SECONDS)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    return Answer(status, json.dumps(document).encode(), "application/problem+json", headers)
+
+
+NOT_TRUSTED: Final = problem(401, "the delivery is not trusted")
+NOT_FOUND: Final = problem(404, "nothing is expected here")
+REMOVED: Final = problem(410, "this installation was removed: stop sending")
+TOO_LARGE: Final = problem(413, "the body is too large: send less at once")
+WRONG_TYPE: Final = problem(415, "send application/json, not compressed")
+STORE_DOWN: Final = problem(503, "nothing was recorded: send it again in a moment")
+_RECORDED: Final = Answer(202, b'{"status":"recorded"}')
+_SEEN_BEFORE: Final = Answer(200, b'{"status":"seen before"}')
+_TAKEN: Final = Answer(202)
+
+
+# --- a CRM's door ---------------------------------------------------------------------------------------------------
+
+
+def receive_crm(ctx: Context, key: str, headers: Mapping[str, str], raw: bytes) -> Answer:
+    """One delivery at an installation's door. ``headers``: names in lower case."""
+    answer = _while_it_answers(lambda: _receive_crm(ctx, key, headers, raw))
+    ctx.meter.count("deliveries", status=str(answer.status))
+    return answer
+
+
+def _receive_crm(ctx: Context, key: str, headers: Mapping[str, str], raw: bytes) -> Answer:
+    now = ctx.clock.now()
+    with ctx.store.begin() as uow:
+        installation = uow.installations.by_key(key) if _may_be_key(key) else None
+        if installation is not None and installation.status is InstallationStatus.REMOVED:
+            return REMOVED
+        read = _kind(ctx, installation).read_webhook
+        try:
+            # Without an installation there are no secrets, and the adapter does the same work for nothing.
+            delivery: CrmDelivery = read(headers, raw, installation.webhook_secrets if installation else (), now)
+        except NotTrusted:
+            return NOT_TRUSTED
+        except NotReadable as error:
+            return problem(400, error.hint, field=error.field)
+        if installation is None:
+            return NOT_TRUSTED
+        receipt = ingest.receive_crm(ctx, uow, installation, delivery, raw, now)
+        if receipt.seen_before:
+            return _SEEN_BEFORE
+        crashpoint("web_before_commit")
+        uow.commit()
+    crashpoint("web_after_commit")
+    _ring(ctx, receipt.rings)
+    return _RECORDED
+
+
+def _kind(ctx: Context, installation: Installation | None) -> CrmKind:
+    """The installation's adapter; for an unknown one any will do, to spend the same time."""
+    return ctx.crms[installation.adapter] if installation else next(iter(ctx.crms.values()))
+
+
+def _may_be_key(key: str) -> bool:
+    """Whether the database can be asked for it at all."""
+    return key.isascii() and key.isprintable() and len(key) <= 255
+
+
+# --- a calendar provider's door -------------------------------------------------------------------------------------
+
+
+def receive_calendar(ctx: Context, provider_name: str, headers: Mapping[str, str], raw: bytes, query: str) -> Answer:
+    """One arrival from a calendar provider. ``headers``: names in lower case; ``query``: as it stood in the URL."""
+    provider = ctx.providers.get(provider_name)
+    if provider is None:
+        return NOT_FOUND
+    answer = _while_it_answers(lambda: _receive_calendar(ctx, provider, headers, raw, query))
+    ctx.meter.count("arrivals", provider=provider.name, status=str(answer.status))
+    return answer
+
+
+def push_limit(ctx: Context, provider_name: str) -> int | None:
+    """The largest arrival of this provider in bytes; ``None`` for one that this deployment does not have."""
+    provider = ctx.providers.get(provider_name)
+    return provider.push_limit if provider else None
+
+
+def _receive_calendar(ctx: Context, provider: Provider, headers: Mapping[str, str], raw: bytes, query: str) -> Answer:
+    try:
+        arrival = provider.read_notification(headers, raw, query)
+    except NotTrusted:
+        return NOT_TRUSTED
+    except NotReadable as error:
+        return problem(400, error.hint, field=error.field)
+    match arrival:
+        case Handshake(reply=reply):
+            return Answer(200, reply.encode(), "text/plain; charset=utf-8", {"X-Content-Type-Options": "nosniff"})
+        case Pushes() as pushes:
+            return _take(ctx, provider, pushes, raw)
+
+
+def _take(ctx: Context, provider: Provider, pushes: Pushes, raw: bytes) -> Answer:
+    with ctx.store.begin() as uow:
+        receipt = ingest.receive_pushes(ctx, uow, provider.name, pushes, raw, ctx.clock.now())
+        if receipt.taken:
+            uow.commit()
+    if not receipt.taken and provider.refuses_strangers:
+        if receipt.wrong:
+            return NOT_TRUSTED
+        if receipt.unknown:
+            return NOT_FOUND
+    _ring(ctx, receipt.rings)
+    return _TAKEN
+
+
+# --- both -----------------------------------------------------------------------------------------------------------
+
+
+def _ring(ctx: Context, rings: Iterable[ingest.Ring]) -> None:
+    """After the commit. A bell that does not ring costs the answer nothing."""
+    for ring in dict.fromkeys(rings):
+        ctx.alarm(*ring)
+
+
+def _while_it_answers(receive: Callable[[], Answer]) -> Answer:
+    """Another try where the database refused at once: most often another transaction was in the way, and is through.
+
+    Not where it kept us waiting: the sender is to have its answer within 3 s.
+    """
+    began = time.monotonic()
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return receive()
+        except StoreDown as error:
+            if attempt == ATTEMPTS or time.monotonic() - began > _QUICKLY:
+                log.warning("a delivery could not be recorded: %s", error)
+                break
+    return STORE_DOWN

@@ -1,0 +1,32 @@
+"""The web server's way in: ``gunicorn wsgi:app``; also where ``flask --app wsgi`` finds the commands."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+from flask import Flask
+from sqlalchemy.exc import SQLAlchemyError
+
+from gateway import settings, telemetry, wiring
+from gateway.core.repositories import StoreDown
+from gateway.web.app import create_app
+from webhooks.views import blueprint
+
+
+def _start() -> Flask:
+    chosen = settings.load(os.environ)
+    # A command's answer stands alone on standard output.
+    telemetry.begin(chosen.log_level, chosen.secrets, sys.stderr if chosen.is_command else sys.stdout)
+    gateway = wiring.build(chosen, wiring.Process.COMMAND if chosen.is_command else wiring.Process.WEB)
+    try:
+        wiring.ensure_first_installation(gateway)
+    except (StoreDown, SQLAlchemyError) as error:  # down, or not yet migrated: the clock does it later
+        logging.getLogger(__name__).warning("the first installation is not checked yet: %s", type(error).__name__)
+    made = create_app(gateway)
+    made.register_blueprint(blueprint(gateway.ctx))
+    return made
+
+
+app = _start()
