@@ -116,6 +116,12 @@ class Sender:
         require_loopback(delivery.url)
         self._schedule(_Job(delivery, self._era), self._clock.now(), self._delay_s)
 
+    @property
+    def busy(self) -> bool:
+        """Whether anything is being sent, or queued to be; what waits for its time or is held does not count."""
+        with self._changed:
+            return bool(self._lanes)
+
     def forget(self) -> None:
         """Drop everything queued, waiting to be retried or held; attempts in flight finish and are not repeated."""
         with self._changed:
