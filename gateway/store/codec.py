@@ -46,7 +46,8 @@ class Form(Generic[T]):
     def load(self, raw: bytes) -> T:
         """The value again. Raises ``CodecError``."""
         try:
-            return self._structure(_read(raw))
+            plain: dict[str, Any] = _read(raw)
+            return self._structure(plain | {})  # of anything but an object the library would make defaults
         except Exception:  # noqa: BLE001 - whatever the library raises may quote the value
             raise CodecError(f"{self._name}: not readable") from None
 

@@ -26,13 +26,11 @@ _DOWN_CLASSES = frozenset({"08", "53", "57", "58"})
 def translate(engine: Engine) -> None:
     """Make every failure of this engine one of ours, its cause attached: ``StoreDown``, ``Contended``,
     ``AlreadyExists``, ``NotReadable`` (text that no database stores). Anything else is a bug and stays what it is."""
-    event.listen(engine, "handle_error", _translate)
+    event.listen(engine, "handle_error", _translate, retval=True)
 
 
-def _translate(context: ExceptionContext) -> None:
-    meant = meaning(context.original_exception)
-    if meant is not None:
-        context.chained_exception = meant
+def _translate(context: ExceptionContext) -> Exception | None:
+    return meaning(context.original_exception)
 
 
 def meaning(error: BaseException) -> Exception | None:

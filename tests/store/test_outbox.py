@@ -11,7 +11,21 @@ from gateway.core.ports import Lane
 from gateway.core.records import LEASE_FOR, Due, InstallationStatus, Topic
 from gateway.store.unit_of_work import PgStore
 from tests.fakes_store import HandClock
-from tests.store.rows import CAL, HERE, NOW, SECOND, THERE, chill, furnish, lease, must_lease, owe, park, postpone, settle
+from tests.store.rows import (
+    CAL,
+    HERE,
+    NOW,
+    SECOND,
+    THERE,
+    chill,
+    furnish,
+    lease,
+    must_lease,
+    owe,
+    park,
+    postpone,
+    settle,
+)
 
 MINUTE = timedelta(minutes=1)
 
