@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import os
 import sys
-from datetime import timedelta
 from typing import Any
 
 from gunicorn import glogging  # type: ignore[import-untyped]  # ships no types
 
 from gateway import settings, telemetry
-from gateway.redaction import safe_path
 
 
 class Log(glogging.Logger):  # type: ignore[misc]  # ships no types
-    """The server's own lines and one line a request, by the way of all other lines; paths without their secrets."""
+    """The server's own lines, by the way of all other lines."""
 
     def setup(self, cfg: Any) -> None:
         """Leave the lines to the root logger."""
@@ -26,19 +24,6 @@ class Log(glogging.Logger):  # type: ignore[misc]  # ships no types
         for logger in (self.error_log, self.access_log):
             logger.handlers[:] = []
             logger.propagate = True
-
-    def access(self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta) -> None:  # noqa: ARG002
-        """One line a request; without the query and without who asked."""
-        self.access_log.info(
-            "request",
-            extra={
-                "method": environ.get("REQUEST_METHOD"),
-                "path": safe_path(str(environ.get("PATH_INFO", ""))),
-                "status": int(str(resp.status).split(None, 1)[0]),
-                "ms": round(request_time.total_seconds() * 1000),
-                "bytes": getattr(resp, "sent", None),
-            },
-        )
 
 
 try:
@@ -59,7 +44,8 @@ limit_request_fields = 100
 limit_request_field_size = 8190
 # A second gateway of the same user would take it over.
 control_socket_disable = True
-accesslog = "-"
+# The application tells of each request by its route, so that no one-use token of a path is in a log.
+accesslog = None
 errorlog = "-"
 loglevel = _chosen.log_level.lower()
 logger_class = Log

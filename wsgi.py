@@ -12,7 +12,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from gateway import settings, telemetry, wiring
 from gateway.core.repositories import StoreDown
 from gateway.web.app import create_app
-from webhooks.views import blueprint
 
 
 def _start() -> Flask:
@@ -24,9 +23,7 @@ def _start() -> Flask:
         wiring.ensure_first_installation(gateway)
     except (StoreDown, SQLAlchemyError) as error:  # down, or not yet migrated: the clock does it later
         logging.getLogger(__name__).warning("the first installation is not checked yet: %s", type(error).__name__)
-    made = create_app(gateway)
-    made.register_blueprint(blueprint(gateway.ctx))
-    return made
+    return create_app(gateway)
 
 
 app = _start()

@@ -59,8 +59,3 @@ class Redactor:
         if isinstance(found, list | tuple | set | frozenset):
             return [self.value(one) for one in found]
         return f"<{type(found).__name__}>"
-
-
-def safe_path(path: str) -> str:
-    """A request's path as it may stand in a log: without its query and without one-use tokens and keys."""
-    return _SECRET_PATHS.sub(rf"\1{GONE}", path.partition("?")[0])

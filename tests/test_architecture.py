@@ -31,14 +31,19 @@ ALLOWED = {
     r"gateway\.crms\.(?P<own>\w+)(\..*)?": r"gateway\.(core(\..*)?|crms\.({own}(\..*)?|http|hosts))",
     r"gateway\.crms": r"gateway\.(core|crms)(\..*)?",
     r"gateway\.store(\..*)?": r"gateway\.(core|store)(\..*)?",
-    r"gateway\.web(\..*)?": r"gateway\.(core|services|web)(\..*)?",
+    r"gateway\.web\.app": r"gateway\.((core|services|web)(\..*)?|deployment)|webhooks\.views",
+    r"gateway\.web(\..*)?": r"gateway\.((core|services|web)(\..*)?|deployment|settings|telemetry|redaction)",
     r"gateway\.wiring": r"gateway(\.(?!web\b).*)?|workers\.queue",
-    r"gateway\.(settings|telemetry)": r"gateway\.(core(\..*)?|settings|telemetry)",
+    r"gateway\.deployment": r"gateway\.((core|services)(\..*)?|settings)",
+    r"gateway\.(settings|environment|telemetry|redaction|sentry)": r"gateway\.(settings|environment|redaction)",
+    r"gateway\.(alarm|clock|crash)": r"gateway\.core(\..*)?",
     r"gateway": r"(?!)",
-    r"webhooks(\..*)?": r"gateway\.(core|services)(\..*)?|webhooks(\..*)?",
+    r"webhooks(\..*)?": r"gateway\.((core|services)(\..*)?|crash)|webhooks(\..*)?",
     r"workers\.queue": r"gateway\.core(\..*)?",
-    r"workers(\..*)?": r"gateway\.((core|services)(\..*)?|wiring|settings|telemetry)|workers(\..*)?",
-    r"wsgi": r"gateway\.(wiring|settings|telemetry|web(\..*)?)|webhooks(\..*)?",
+    r"workers(\..*)?": (
+        r"gateway(\.((core|services)(\..*)?|wiring|deployment|settings|telemetry|crash))?|workers(\..*)?"
+    ),
+    r"wsgi": r"gateway(\.(core(\..*)?|wiring|settings|telemetry|web\.app))?",
     r"sandbox(\..*)?": r"sandbox(\..*)?",
 }
 # Libraries that only some may know, by the top of their name.
@@ -46,7 +51,7 @@ KEPT_TO = {
     "rq": ("workers",),
     "redis": ("workers", "sandbox", "gateway.wiring"),
     "flask": ("gateway.web", "webhooks", "sandbox", "wsgi"),
-    "sqlalchemy": ("gateway.store", "migrations"),
+    "sqlalchemy": ("gateway.store", "migrations", "gateway.wiring", "wsgi"),
     "psycopg": ("gateway.store", "sandbox"),
     "googleapiclient": ("gateway.providers.google", "sandbox.google"),
     "msal": ("gateway.providers.outlook",),
