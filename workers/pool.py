@@ -65,8 +65,20 @@ class ThreadWorker(SimpleWorker):
         return JOB_SECONDS
 
 
+def lanes(size: int) -> list[Lane]:
+    """Whom each of so many threads listens to: one of every four to ``backfill`` (at least one), the others to ``now``.
+
+    A thread with two queues could lose a job for good (https://github.com/rq/rq/issues/2079), and backfills would keep
+    waiting people waiting.
+    """
+    if size < 2:
+        raise ValueError("a pool needs a thread for each lane")
+    backfill = max(1, size // 4)
+    return [Lane.BACKFILL] * backfill + [Lane.NOW] * (size - backfill)
+
+
 class Pool:
-    """N threads: one of every four listens to ``backfill`` (at least one), the others to ``now``."""
+    """N threads, each in its lane."""
 
     def __init__(
         self,
@@ -80,22 +92,19 @@ class Pool:
     ) -> None:
         """``size``: at least 2. ``work``: what a ring calls, from any thread; it never raises. ``stop``: set by
         ``close``; to be looked at by ``work``."""
-        if size < 2:
-            raise ValueError("a pool needs a thread for each lane")
         self._url, self._tls_verify = redis_url, tls_verify
         self._work = work
         self._meter = meter
         self._stop = stop
-        backfill = max(1, size // 4)
-        lanes = [Lane.BACKFILL] * backfill + [Lane.NOW] * (size - backfill)
-        self._threads = [
-            threading.Thread(target=self._keep_serving, args=(lane,), name=f"{lane.value}-{number}", daemon=True)
-            for number, lane in enumerate(lanes)
-        ]
+        self._lanes = lanes(size)
+        self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
         """Start the threads; those that find no Redis wait for it."""
-        for thread in self._threads:
+        for number, lane in enumerate(self._lanes):
+            name = f"{lane.value}-{number}"
+            thread = threading.Thread(target=self._keep_serving, args=(lane,), name=name, daemon=True)
+            self._threads.append(thread)
             thread.start()
 
     def close(self, within: float) -> bool:

@@ -1,0 +1,1 @@
+"""The back room on a real Valkey."""
