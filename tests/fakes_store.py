@@ -1,15 +1,16 @@
-"""The real store, quick enough for every test: one migrated database for the run, emptied before each test.
+"""The real store, quick enough for every test: one migrated database for many tests, emptied before each.
 
 Emptying is one round trip of ``DELETE``s in the order of the foreign keys (under 2 ms; ``TRUNCATE`` takes ten times as
 long). It fails, rather than waits, when a test before left a transaction open.
 
-The fixtures are every test's: ``tests/conftest.py`` names this module among its ``pytest_plugins``, or a test imports
-them.
+A test module, or the conftest of a folder, gets the fixtures by importing all four of them; each that does has a
+database of its own.
 """
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -49,7 +50,7 @@ class HandClock:
 @pytest.fixture(scope="session")
 def store_database(servers: embedded.Servers, migrated_template: str) -> Iterator[str]:
     """The address of the database that ``store`` uses."""
-    name = f"store_{os.getpid()}"
+    name = f"store_{os.getpid()}_{time.monotonic_ns()}"
     yield embedded.create_database(servers, name, template=migrated_template)
     embedded.drop_database(servers, name)
 

@@ -6,7 +6,7 @@ import psycopg
 from sqlalchemy import Engine, event
 from sqlalchemy.engine.interfaces import ExceptionContext
 
-from gateway.core.errors import AlreadyExists, NotReadable
+from gateway.core.errors import AlreadyExists, LeaseLost, NotReadable
 from gateway.core.repositories import StoreDown
 
 
@@ -25,7 +25,8 @@ _DOWN_CLASSES = frozenset({"08", "53", "57", "58"})
 
 def translate(engine: Engine) -> None:
     """Make every failure of this engine one of ours, its cause attached: ``StoreDown``, ``Contended``,
-    ``AlreadyExists``, ``NotReadable`` (text that no database stores). Anything else is a bug and stays what it is."""
+    ``AlreadyExists``, ``LeaseLost`` (what the row belongs to was erased meanwhile), ``NotReadable`` (text that no
+    database stores). Anything else is a bug and stays what it is."""
     event.listen(engine, "handle_error", _translate, retval=True)
 
 
@@ -45,6 +46,8 @@ def meaning(error: BaseException) -> Exception | None:
         return Contended(f"the database asks to try again: {said}")
     if isinstance(error, psycopg.errors.UniqueViolation):
         return AlreadyExists(f"already stored: {error.diag.constraint_name}")
+    if isinstance(error, psycopg.errors.ForeignKeyViolation):
+        return LeaseLost(f"what this belongs to is no more: {error.diag.constraint_name}")
     if state == _READ_ONLY or state[:2] in _DOWN_CLASSES or isinstance(error, psycopg.OperationalError):
         return StoreDown(f"the database does not answer: {said}")
     return None

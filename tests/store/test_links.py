@@ -316,8 +316,7 @@ def test_ids_of_an_owner_and_task_ids_in_portions(store: PgStore):
     "change",
     [
         "UPDATE links SET memory = (SELECT memory FROM links WHERE id = 'l2') WHERE id = 'l1'",
-        "UPDATE links AS l SET memory = o.memory FROM links AS o WHERE l.installation_id = 'here' AND l.id = 'l1'"
-        " AND o.installation_id = 'there' AND o.id = 'l1'",
+        "UPDATE links AS l SET memory = o.memory FROM links AS o WHERE l.id = o.id AND o.installation_id = 'there'",
         "UPDATE links SET event_hint = task_hint WHERE installation_id = 'here' AND id = 'l1'",
         "UPDATE links SET memory = set_byte(memory, 40, get_byte(memory, 40) # 1)",
     ],

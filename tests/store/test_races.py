@@ -7,16 +7,18 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import product
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
 
 from gateway.core.errors import AlreadyExists, LeaseLost
-from gateway.core.model import ConnectionId, LinkStatus
+from gateway.core.model import ConnectionId, LinkStatus, TaskId, UserId
 from gateway.core.ports import Lane
-from gateway.core.records import Arrival, Lease, Topic
+from gateway.core.records import Arrival, Lease, Link, Topic
 from gateway.store.failures import Contended
 from gateway.store.outbox import limits
 from gateway.store.unit_of_work import PgStore, PgUnitOfWork
@@ -59,53 +61,61 @@ def at_once(*acts: Callable[[], Any]) -> list[Any]:
         return list(pool.map(one, acts))
 
 
+class Watched:
+    """Counts what runs at the same time, and remembers the order."""
+
+    def __init__(self) -> None:
+        self.guard = threading.Lock()
+        self.running: Counter[tuple[str, str]] = Counter()
+        self.worst: Counter[tuple[str, str]] = Counter()
+        self.done: dict[tuple[str, Lane], list[str]] = defaultdict(list)
+
+    def enter(self, taken: Lease) -> None:
+        with self.guard:
+            self.done[taken.mailbox, taken.lane].append(taken.key)
+            for kind in ("all", taken.lane.value):
+                self.running[taken.mailbox, kind] += 1
+                self.worst[taken.mailbox, kind] = max(
+                    self.worst[taken.mailbox, kind], self.running[taken.mailbox, kind]
+                )
+
+    def leave(self, taken: Lease) -> None:
+        with self.guard:
+            for kind in ("all", taken.lane.value):
+                self.running[taken.mailbox, kind] -= 1
+
+
 def test_eight_threads_never_take_the_same_work_twice(store: PgStore):
     mailboxes = [f"cal:{n}" for n in range(3)] + ["crm:here"]
-    for mailbox in mailboxes:
-        for n in range(20):
-            lane = Lane.BACKFILL if n % 3 == 0 else Lane.NOW
-            owe(store, f"{mailbox}-{n:02}", mailbox=mailbox, now=NOW - (50 - n) * SECOND, lane=lane)
-    guard = threading.Lock()
-    running: Counter[tuple[str, str]] = Counter()
-    worst: Counter[tuple[str, str]] = Counter()
-    done: dict[tuple[str, Lane], list[str]] = defaultdict(list)
-
-    def enter(taken: Lease) -> None:
-        with guard:
-            done[taken.mailbox, taken.lane].append(taken.key)
-            for kind in ("all", taken.lane.value):
-                running[taken.mailbox, kind] += 1
-                worst[taken.mailbox, kind] = max(worst[taken.mailbox, kind], running[taken.mailbox, kind])
-
-    def leave(taken: Lease) -> None:
-        with guard:
-            for kind in ("all", taken.lane.value):
-                running[taken.mailbox, kind] -= 1
-        settle(store, taken, NOW)
+    for mailbox, n in product(mailboxes, range(20)):
+        lane = Lane.BACKFILL if n % 3 == 0 else Lane.NOW
+        owe(store, f"{mailbox}-{n:02}", mailbox=mailbox, now=NOW - (50 - n) * SECOND, lane=lane)
+    watched = Watched()
 
     def work() -> None:
         while store.run(lambda uow: uow.outbox.due(NOW, 100)):
-            for mailbox in mailboxes:
-                for lane in Lane:
-                    taken = lease(store, mailbox, lane=lane)
-                    if taken is not None:
-                        enter(taken)
-                        leave(taken)
+            for mailbox, lane in product(mailboxes, Lane):
+                taken = lease(store, mailbox, lane=lane)
+                if taken is not None:
+                    watched.enter(taken)
+                    watched.leave(taken)
+                    settle(store, taken, NOW)
 
     assert at_once(*[work] * THREADS) == [None] * THREADS
-    everything = [key for keys in done.values() for key in keys]
+    everything = [key for keys in watched.done.values() for key in keys]
     assert len(everything) == len(set(everything)) == 80
     for mailbox in mailboxes:
         total, backfill = limits(mailbox)
-        assert worst[mailbox, "all"] <= total
-        assert worst[mailbox, "backfill"] <= backfill
-    for keys in done.values():  # taken in order of age; two that are taken at once may be seen the other way round
+        assert watched.worst[mailbox, "all"] <= total
+        assert watched.worst[mailbox, "backfill"] <= backfill
+    for keys in watched.done.values():  # by age; two that are taken at once may be seen the other way round
         assert all(abs(place - sorted(keys).index(key)) < THREADS for place, key in enumerate(keys))
 
 
-@pytest.mark.parametrize(("mailbox", "lane", "most"), [
-    (CAL, Lane.NOW, 2), (CAL, Lane.BACKFILL, 1), ("crm:here", Lane.NOW, 8), ("crm:here", Lane.BACKFILL, 8),
-])
+@pytest.mark.parametrize(
+    ("mailbox", "lane", "most"),
+    [(CAL, Lane.NOW, 2), (CAL, Lane.BACKFILL, 1), ("crm:here", Lane.NOW, 8), ("crm:here", Lane.BACKFILL, 8)],
+)
 def test_limit_of_a_mailbox_when_all_come_at_once(store: PgStore, mailbox: str, lane: Lane, most: int):
     for n in range(12):
         owe(store, f"l{n}", mailbox=mailbox, lane=lane)
@@ -193,63 +203,66 @@ def test_nobody_takes_over_while_the_holder_commits(store: PgStore):
     assert lease(store) is None
 
 
-def test_take_and_cancel_wait_for_the_holder(store: PgStore):
-    for act in (
-        lambda: store.run(lambda uow: uow.outbox.take(HERE, Topic.SYNC, "l1", CAL, NOW)),
-        lambda: store.run(lambda uow: uow.outbox.cancel(HERE, Topic.SYNC, "l1")),
-        lambda: store.run(lambda uow: uow.outbox.cancel_mailbox(HERE, CAL)),
-    ):
-        owe(store, now=NOW + 2 * SECOND)
-        taken = must_lease(store, now=NOW + 2 * SECOND)
-        store.run(chill)
-        finished = threading.Event()
-        with ThreadPoolExecutor(1) as pool:
-            with half_way(store, lambda uow, t=taken: uow.outbox.hold(t)) as uow:
-                waiting = pool.submit(lambda a=act: (a(), finished.set()))
-                assert not finished.wait(0.1)
-                uow.outbox.settle(taken, NOW)
-            waiting.result()
-        store.run(chill)
-        store.run(lambda uow: uow.outbox.cancel(HERE, Topic.SYNC, "l1"))
+@pytest.mark.parametrize("act", ["take", "cancel", "cancel_mailbox"])
+def test_take_and_cancel_wait_for_the_holder(store: PgStore, act: str):
+    def interfere() -> None:
+        with store.begin() as uow:
+            match act:
+                case "take":
+                    uow.outbox.take(HERE, Topic.SYNC, "l1", CAL, NOW)
+                case "cancel":
+                    uow.outbox.cancel(HERE, Topic.SYNC, "l1")
+                case _:
+                    uow.outbox.cancel_mailbox(HERE, CAL)
+            uow.commit()
+        finished.set()
+
+    owe(store)
+    taken = must_lease(store)
+    store.run(chill)
+    finished = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        with half_way(store, lambda uow: uow.outbox.hold(taken)) as uow:
+            waiting = pool.submit(interfere)
+            assert not finished.wait(0.1)
+            assert uow.outbox.settle(taken, NOW) is None
+        waiting.result()
 
 
-def test_ingest_and_runs_on_one_link_never_wait_in_a_ring(store: PgStore):
+def test_ingest_pull_and_runs_on_one_link_never_wait_in_a_ring(store: PgStore):
     store.run(lambda uow: uow.links.add(a_link()))
-    clashes: list[Contended] = []
-
-    def attempt(work: Callable[[PgUnitOfWork], None]) -> None:
-        try:
-            store.run(work, attempts=1)
-        except Contended as clash:
-            clashes.append(clash)
+    link_id, task_id = a_link().id, a_link().task_id
 
     def ingest(uow: PgUnitOfWork) -> None:
-        link = uow.links.by_task(HERE, a_link().task_id)
-        assert link is not None
-        uow.links.hint_task(HERE, link.id, a_task(), version=None, owner_id=None, status=LinkStatus.LIVE)
-        uow.outbox.request(HERE, Topic.SYNC, link.id, mailbox=CAL, now=NOW)
+        assert uow.links.by_task(HERE, task_id)
+        uow.links.hint_task(HERE, link_id, a_task(), version=None, owner_id=None, status=LinkStatus.LIVE)
+        uow.outbox.request(HERE, Topic.SYNC, link_id, mailbox=CAL, now=NOW)
 
     def pull(uow: PgUnitOfWork) -> None:
-        uow.links.hint_event(HERE, a_link().id, an_event(), expected_rev=None)
-        uow.outbox.request(HERE, Topic.SYNC, a_link().id, mailbox=CAL, now=NOW)
+        uow.links.hint_event(HERE, link_id, an_event(), expected_rev=None)
+        uow.outbox.request(HERE, Topic.SYNC, link_id, mailbox=CAL, now=NOW)
 
-    def run() -> None:
+    def run(now: datetime) -> None:
+        taken = lease(store, now=now)
+        link = store.run(lambda uow: uow.links.get(HERE, link_id))
+        if taken is None or link is None:
+            return
+        with store.begin() as uow:
+            uow.outbox.hold(taken)
+            uow.links.save(link, read_task_seq=link.task_seq, read_event_seq=link.event_seq)
+            uow.outbox.settle(taken, now)
+            uow.commit()
+
+    def again_and_again(act: Callable[[int], object]) -> None:
         for n in range(25):
-            taken = lease(store, now=NOW + n * 2 * SECOND)
-            if taken is None:
-                continue
-            link = store.run(lambda uow: uow.links.get(HERE, a_link().id))
-            assert link is not None
-            attempt(lambda uow, t=taken, x=link, s=n * 2 * SECOND: _save(uow, t, x, NOW + s))
+            act(n)
 
-    def _save(uow: PgUnitOfWork, taken: Lease, link: Any, now: Any) -> None:
-        uow.outbox.hold(taken)
-        uow.links.save(link, read_task_seq=link.task_seq, read_event_seq=link.event_seq)
-        uow.outbox.settle(taken, now)
-
-    acts = [lambda: [attempt(ingest) for _ in range(25)] and None, lambda: [attempt(pull) for _ in range(25)] and None, run]
-    assert at_once(*acts, *acts) == [None] * 6
-    assert clashes == []
+    acts: list[Callable[[int], object]] = [
+        lambda _: store.run(ingest, attempts=1),
+        lambda _: store.run(pull, attempts=1),
+        lambda n: run(NOW + n * 2 * SECOND),
+    ]
+    assert at_once(*[partial(again_and_again, act) for act in acts * 2]) == [None] * 6
 
 
 def test_fifty_copies_of_one_delivery_are_one_row(store: PgStore):
@@ -258,8 +271,13 @@ def test_fifty_copies_of_one_delivery_are_one_row(store: PgStore):
     assert len([id_ for ids in found for id_ in ids if id_ is not None]) == 1
 
 
+def add_link(link: Link, uow: PgUnitOfWork) -> Link:
+    return uow.links.add(link)
+
+
 def test_two_ingests_of_a_new_task_make_one_link(store: PgStore):
-    found = at_once(*[lambda n=n: store.run(lambda uow: uow.links.add(a_link(f"l{n}", task_id="t1"))) for n in range(THREADS)])
+    links = [a_link(f"l{n}", task_id=TaskId("t1")) for n in range(THREADS)]
+    found = at_once(*[partial(store.run, partial(add_link, link)) for link in links])
     assert len({link.id for link in found}) == 1
 
 
@@ -271,7 +289,7 @@ def test_second_ingest_waits_for_the_first(store: PgStore):
         with store.begin() as uow:
             read.set()
             link = uow.links.by_task(HERE, a_link().task_id)
-            return link and link.task_version
+            return None if link is None else link.task_version
 
     with ThreadPoolExecutor(1) as pool:
         with store.begin() as uow:
@@ -318,20 +336,21 @@ def test_a_refresh_that_died_is_taken_over_after_15_seconds(store: PgStore, stor
 
 def test_two_first_connections_of_one_user(store: PgStore):
     def connect(n: int) -> None:
-        store.run(lambda uow: uow.connections.add(a_connection(f"new{n}", user_id="eve")))
+        store.run(lambda uow: uow.connections.add(a_connection(f"new{n}", user_id=UserId("eve"))))
 
-    found = at_once(*[lambda n=n: connect(n) for n in range(THREADS)])
+    found = at_once(*[partial(connect, n) for n in range(THREADS)])
     assert found.count(None) == 1
     assert all(isinstance(error, AlreadyExists) for error in found if error is not None)
 
 
 def test_a_ring_of_two_is_tried_again_and_nobody_notices(store: PgStore):
-    for name in ("a", "b"):
-        store.run(lambda uow, n=name: uow.links.add(a_link(n, task_id=n)))
+    a, b = TaskId("a"), TaskId("b")
+    for task_id in (a, b):
+        store.run(partial(add_link, a_link(task_id, task_id=task_id)))
     both_hold_one = threading.Barrier(2)
     tries: list[str] = []
 
-    def cross(first: str, second: str) -> str:
+    def cross(first: TaskId, second: TaskId) -> str:
         def work(uow: PgUnitOfWork) -> str:
             tries.append(first)
             assert uow.links.by_task(HERE, first)
@@ -342,7 +361,7 @@ def test_a_ring_of_two_is_tried_again_and_nobody_notices(store: PgStore):
 
         return store.run(work)
 
-    assert at_once(lambda: cross("a", "b"), lambda: cross("b", "a")) == ["a", "b"]
+    assert at_once(partial(cross, a, b), partial(cross, b, a)) == [a, b]
     assert len(tries) == 3
 
 
