@@ -85,10 +85,10 @@ class Environment:
         """A comma list of base64 texts, each of ``length`` bytes, none twice."""
         example = "the output of `openssl rand -base64 32`, the newest first, comma between"
         texts = tuple(part.strip() for part in self.required(name, example).split(",") if part.strip())
-        decoded = [_decoded(text) for text in texts]
-        if not texts or any(key is None or len(key) != length for key in decoded):
+        keys = [decoded(text) for text in texts]
+        if not texts or any(key is None or len(key) != length for key in keys):
             raise SettingsError(name, f"must hold keys of {length} bytes in base64", example)
-        if len(set(decoded)) != len(decoded):
+        if len(set(keys)) != len(keys):
             raise SettingsError(name, "holds a key twice", example)
         return texts
 
@@ -153,7 +153,8 @@ def _split(name: str, text: str, example: str) -> SplitResult:
     return parts
 
 
-def _decoded(text: str) -> bytes | None:
+def decoded(text: str) -> bytes | None:
+    """The bytes in a base64 (or URL-safe base64) text; ``None`` where it is none."""
     try:
         return base64.b64decode(text.translate(_URL_SAFE), validate=True)
     except (binascii.Error, ValueError):

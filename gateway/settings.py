@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from gateway.environment import Environment, SettingsError, is_loopback
+from gateway.environment import Environment, SettingsError, decoded, is_loopback
 
 __all__ = ["FirstCrm", "OAuthClient", "Settings", "SettingsError", "load"]
 
@@ -212,9 +212,20 @@ def _first_crm(env: Environment) -> FirstCrm | None:
         adapter=(env.optional("CRM_ADAPTER") or "generic").lower(),
         base_url=base_url,
         credentials=env.required("CRM_CREDENTIALS", "its token, or JSON"),
-        webhook_secret=env.secret("CRM_WEBHOOK_SECRET", "whsec_ and 32 random bytes in base64", least=24),
+        webhook_secret=_webhook_secret(env),
         api_token=env.secret("CRM_API_TOKEN", "43 random characters", least=32),
     )
+
+
+def _webhook_secret(env: Environment) -> str:
+    """In the form of Standard Webhooks, where it says so: a slip there would have every delivery refused.
+    https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md"""
+    example = "whsec_ and 32 random bytes in base64"
+    text = env.secret("CRM_WEBHOOK_SECRET", example, least=24)
+    key = decoded(text.removeprefix("whsec_")) or b""
+    if text.startswith("whsec_") and not 24 <= len(key) <= 64:
+        raise SettingsError("CRM_WEBHOOK_SECRET", "must hold 24 to 64 bytes in base64 after whsec_", example)
+    return text
 
 
 def _hosts(env: Environment) -> frozenset[str]:
