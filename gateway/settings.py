@@ -219,7 +219,9 @@ def _first_crm(env: Environment) -> FirstCrm | None:
 
 def _webhook_secret(env: Environment) -> str:
     """In the form of Standard Webhooks, where it says so: a slip there would have every delivery refused.
-    https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md"""
+
+    https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+    """
     example = "whsec_ and 32 random bytes in base64"
     text = env.secret("CRM_WEBHOOK_SECRET", example, least=24)
     key = decoded(text.removeprefix("whsec_")) or b""
