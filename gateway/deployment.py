@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from gateway.core.ports import Lane
@@ -19,7 +19,8 @@ class Gateway:
     """Everything of one process. ``probes``: ``database``, ``migrations``, ``queue``, for ``/readyz``.
 
     ``heard``: take a mailbox's ring back, before looking into it. ``counts``: what the meter has counted in this
-    process, by name and sorted labels.
+    process, by name and sorted labels. ``rotate_keys``: encrypt everything under the newest key; yields after each
+    portion how many are done, how many open with none of our keys, and how many are left.
     """
 
     settings: Settings = field(repr=False)
@@ -28,3 +29,4 @@ class Gateway:
     probes: Mapping[str, Probe] = field(repr=False)
     heard: Callable[[str, Lane], None] = field(repr=False)
     counts: Callable[[], Mapping[tuple[str, tuple[tuple[str, str], ...]], int]] = field(repr=False)
+    rotate_keys: Callable[[], Iterator[tuple[int, int, int]]] = field(repr=False)

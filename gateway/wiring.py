@@ -31,6 +31,7 @@ from gateway.providers.google import GoogleConfig
 from gateway.services.context import Context
 from gateway.settings import Settings, SettingsError
 from gateway.store.engine import is_migrated, make_engine
+from gateway.store.rotation import rotate
 from gateway.store.unit_of_work import PgStore
 from gateway.store.vault import Vault
 from gateway.telemetry import Counters
@@ -61,7 +62,8 @@ def build(settings: Settings, process: Process = Process.COMMAND) -> Gateway:
         pool_size=_pool_size(settings, process),
         application_name=f"calendar-gateway {process.value}",
     )
-    store = PgStore(engine, Vault.of(settings.token_keys), clock)
+    vault = Vault.of(settings.token_keys)
+    store = PgStore(engine, vault, clock)
     doorbell = RedisDoorbell(settings.redis_url, meter, tls_verify=settings.redis_tls_verify)
     crms = kinds(Outbound(settings.allow_loopback, settings.crm_private_hosts), clock)
     _check_adapter(settings, crms)
@@ -86,6 +88,7 @@ def build(settings: Settings, process: Process = Process.COMMAND) -> Gateway:
         probes=_probes(engine, doorbell),
         heard=doorbell.heard,
         counts=meter.snapshot,
+        rotate_keys=lambda: ((one.done, one.failed, one.left) for one in rotate(engine, vault)),
     )
 
 

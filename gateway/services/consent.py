@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import logging
 import secrets
 import uuid
 from collections.abc import Mapping
@@ -15,11 +16,14 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from gateway.core.errors import AlreadyExists, TryLater
 from gateway.core.model import ConnectionId, ConnectionStatus, InstallationId, Reason, UserId
 from gateway.core.ports import ConsentFailed, ConsentFailure, Grant, Mode
 from gateway.core.records import Connection
 from gateway.services.connect import LEFT, end, owe_tell
 from gateway.services.context import Context, tag_of
+
+log = logging.getLogger(__name__)
 
 LINK_LASTS = timedelta(minutes=10)
 FLOW_LASTS = timedelta(minutes=10)
@@ -28,6 +32,7 @@ SESSION_LASTS = timedelta(minutes=30)
 CONNECT = "connect"
 FLOW = "oauth"
 SESSION = "settings"
+ANSWER = "oauth-answer"
 
 
 class SpentError(Exception):
@@ -46,12 +51,14 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A consent has come back. ``failure``: it did not bring what we need."""
+    """A consent has come back. ``failure``: it did not bring what we need; ``unwell``: the provider could not answer
+    just now."""
 
     ticket: Ticket
     connection: Connection | None = None
     failure: ConsentFailure | None = None
     detail: str = ""
+    unwell: bool = False
 
 
 def new_token() -> str:
@@ -133,7 +140,36 @@ def finish(ctx: Context, provider: str, answer: Mapping[str, str], cookie: str) 
         grant = ctx.providers[provider].sign_in.finish(secret, answer, payload["redirect_uri"])
     except ConsentFailed as failed:
         return Finished(ticket, failure=failed.how, detail=failed.detail)
+    except TryLater as later:
+        log.warning("a sign-in could not be finished: %s", later, extra={"provider": provider})
+        return Finished(ticket, unwell=True)
     return Finished(ticket, _keep(ctx, ticket, provider, grant))
+
+
+def hold_answer(ctx: Context, answer: Mapping[str, str]) -> None:
+    """Keep, encrypted, what came by a cross-site POST, which carries no cookie of ours: :func:`held_answer` takes it
+    where the browser can be known. Raises ``SpentError`` for a state that is not ours."""
+    state, now = answer.get("state", ""), ctx.clock.now()
+    with ctx.store.begin() as uow:
+        flow = uow.one_use.peek(FLOW, state, now)
+        if flow is None:
+            raise SpentError(FLOW)
+        inst = InstallationId(flow["installation"])
+        try:
+            uow.one_use.put(ANSWER, state, dict(answer), now + FLOW_LASTS, inst)
+        except AlreadyExists as twice:
+            raise SpentError(FLOW) from twice
+        uow.commit()
+
+
+def held_answer(ctx: Context, state: str) -> Mapping[str, str]:
+    """What :func:`hold_answer` kept, once. Raises ``SpentError``."""
+    with ctx.store.begin() as uow:
+        answer = uow.one_use.take(ANSWER, state, ctx.clock.now())
+        uow.commit()
+    if answer is None:
+        raise SpentError(FLOW)
+    return answer
 
 
 def _keep(ctx: Context, ticket: Ticket, provider: str, grant: Grant) -> Connection:

@@ -6,13 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.core.errors import StaleWrite, TryLater
-from gateway.core.model import LinkStatus, TaskChanges, TaskGone, TaskId
+from gateway.core.model import LinkStatus, TaskChanges, TaskGone, TaskId, UserId
 from gateway.core.ports import Lane, StateReport
 from gateway.core.records import Entry, Installation, Link, ReadAgain, Topic
 from gateway.core.repositories import UnitOfWork
 from gateway.core.task_side import idempotency_key
+from gateway.services.connect import NoConnectionError
 from gateway.services.context import Context, calendar_mailbox, crm_mailbox, link_id
 from gateway.services.reports import current_report, ring_when_due
+
+BATCH = 100
+"""How many links one commit asks to be looked at."""
 
 
 class NoSuchTaskError(Exception):
@@ -56,6 +60,34 @@ def resync(ctx: Context, installation: Installation, task_id: TaskId) -> None:
             raise NoSuchTaskError(task_id)
         owe_look(ctx, uow, link)
         uow.commit()
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How many of a user's tasks are looked at afresh: those that have an event, and those that have none yet."""
+
+    with_event: int
+    without_event: int
+
+
+def resync_user(ctx: Context, installation: Installation, user_id: UserId) -> Asked:
+    """The same for every task of a user that is on, without haste. Raises ``NoConnectionError`` for a user who has
+    neither a task that is on nor a connection."""
+    with ctx.store.begin() as uow:
+        known = uow.connections.of_user(installation.id, user_id) is not None
+        ids = [link for link, _task in uow.links.ids_of_owner(installation.id, user_id, [LinkStatus.LIVE])]
+    if not ids and not known:
+        raise NoConnectionError("nothing is known of this user")
+    with_event = 0
+    for start in range(0, len(ids), BATCH):
+        with ctx.store.begin() as uow:
+            for one in ids[start : start + BATCH]:
+                link = uow.links.get(installation.id, one)
+                if link is not None:
+                    with_event += link.place is not None
+                    owe_look(ctx, uow, link, Lane.BACKFILL)
+            uow.commit()
+    return Asked(with_event, len(ids) - with_event)
 
 
 def owe_look(ctx: Context, uow: UnitOfWork, link: Link, lane: Lane = Lane.NOW) -> None:

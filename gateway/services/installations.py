@@ -1,0 +1,157 @@
+"""An installation's life at the operator's hand: added, set, paused, given a new secret, removed."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+
+from gateway.core.errors import NotReadable
+from gateway.core.model import ConnectionStatus, InstallationId, Reason, TaskId
+from gateway.core.records import Installation, InstallationStatus, Parked, Topic
+from gateway.core.repositories import UnitOfWork
+from gateway.services.catch_up import owe_catch_up
+from gateway.services.connect import LEFT, end
+from gateway.services.context import Context
+from gateway.services.sweep import ring_due
+
+OLD_SECRET_LASTS = timedelta(hours=24)
+"""How long a webhook secret stays valid after a new one was made."""
+
+PARKED_AT_ONCE = 1000
+_CHECKED_ID = TaskId("calendar-gateway-check")
+
+
+class NoSuchInstallationError(Exception):
+    """No installation has this key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """A new installation and its API token, which is shown once and kept as a hash."""
+
+    installation: Installation
+    api_token: str = field(repr=False)
+
+
+def add(ctx: Context, name: str, adapter: str, base_url: str, credentials: str) -> Added:
+    """A new installation; its first catch-up is owed. Raises ``NotReadable`` for an unknown adapter, ``OperatorFault``
+    for an address or credentials that no adapter could use."""
+    kind = ctx.crms.get(adapter)
+    if kind is None:
+        raise NotReadable("adapter", "choose one of " + ", ".join(sorted(ctx.crms)))
+    if not name.strip():
+        raise NotReadable("name", "give it a name")
+    installation = Installation(
+        id=InstallationId(str(uuid.uuid4())),
+        key=secrets.token_urlsafe(24),
+        name=name,
+        adapter=adapter,
+        base_url=base_url.rstrip("/"),
+        credentials=credentials,
+        webhook_secrets=(kind.new_secret(),),
+    )
+    ctx.open_crm(installation)
+    api_token = secrets.token_urlsafe(32)
+    with ctx.store.begin() as uow:
+        uow.installations.add(installation, hashlib.sha256(api_token.encode()).digest())
+        owe_catch_up(ctx, uow, installation)
+        uow.commit()
+    return Added(installation, api_token)
+
+
+def by_key(ctx: Context, key: str) -> Installation:
+    """The installation. Raises ``NoSuchInstallationError``, also for one that was removed."""
+    with ctx.store.begin() as uow:
+        return _by_key(uow, key)
+
+
+def _by_key(uow: UnitOfWork, key: str) -> Installation:
+    found = uow.installations.by_key(key)
+    if found is None or found.status is InstallationStatus.REMOVED:
+        raise NoSuchInstallationError(key)
+    return found
+
+
+def change_settings(ctx: Context, key: str, changes: Mapping[str, Any]) -> Installation:
+    """Set these; ``None`` takes one away, a mapping is merged into what is there."""
+    with ctx.store.begin() as uow:
+        installation = _by_key(uow, key)
+        settings = dict(installation.settings)
+        for name, value in changes.items():
+            whole = {**dict(settings.get(name, {})), **value} if isinstance(value, Mapping) else value
+            if isinstance(whole, Mapping):
+                whole = {inner: one for inner, one in whole.items() if one is not None}
+            settings[name] = whole
+        kept = {name: value for name, value in settings.items() if value is not None}
+        uow.installations.set_settings(installation.id, kept)
+        uow.commit()
+    return replace(installation, settings=kept)
+
+
+def check(ctx: Context, key: str) -> None:
+    """Ask the CRM one harmless question. Raises what stands in the way."""
+    ctx.open_crm(by_key(ctx, key)).existing([_CHECKED_ID])
+
+
+def rotate_secret(ctx: Context, key: str) -> str:
+    """A new webhook secret; those before it stay valid for 24 hours."""
+    with ctx.store.begin() as uow:
+        installation = _by_key(uow, key)
+        secret = ctx.crms[installation.adapter].new_secret()
+        uow.installations.add_secret(installation.id, secret, ctx.clock.now() + OLD_SECRET_LASTS)
+        uow.commit()
+    return secret
+
+
+def pause(ctx: Context, key: str) -> None:
+    """Changes wait."""
+    with ctx.store.begin() as uow:
+        uow.installations.set_status(_by_key(uow, key).id, InstallationStatus.PAUSED, "operator")
+        uow.commit()
+
+
+def resume(ctx: Context, key: str) -> None:
+    """What waited goes on, and what was missed is looked for."""
+    with ctx.store.begin() as uow:
+        installation = _by_key(uow, key)
+        uow.installations.set_status(installation.id, InstallationStatus.ACTIVE, None)
+        owe_catch_up(ctx, uow, installation)
+        uow.commit()
+    ring_due(ctx)
+
+
+def remove(ctx: Context, key: str) -> int:
+    """Its webhooks are answered 410, its token is worth nothing, its people's grants are given back; events stay as
+    copies, and nothing is patched in the CRM. Gives how many connections ended."""
+    with ctx.store.begin() as uow:
+        installation = _by_key(uow, key)
+        live = [status for status in ConnectionStatus if status not in LEFT]
+        ended = [one for status in live for one in uow.connections.with_status(installation.id, status)]
+        for connection in ended:
+            end(ctx, uow, connection, ConnectionStatus.DISCONNECTED, Reason.DISCONNECTED, patches=False)
+        uow.installations.set_status(installation.id, InstallationStatus.REMOVED, "operator")
+        uow.commit()
+    return len(ended)
+
+
+def parked(ctx: Context, key: str | None = None) -> list[Parked]:
+    """Work set aside, of one installation or of all."""
+    with ctx.store.begin() as uow:
+        installation_id = _by_key(uow, key).id if key is not None else None
+        return list(uow.outbox.parked(installation_id, PARKED_AT_ONCE))
+
+
+def replay(ctx: Context, work: list[Parked]) -> int:
+    """Owe parked work again: what is done is decided from the present state. Gives how much was taken up."""
+    taken = 0
+    with ctx.store.begin() as uow:
+        for one in work:
+            taken += uow.outbox.replay(one.installation_id, Topic(one.topic), one.key, ctx.clock.now())
+        uow.commit()
+    ring_due(ctx)
+    return taken

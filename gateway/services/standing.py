@@ -1,0 +1,65 @@
+"""How one user's connection stands: for the API, the settings page and the widgets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gateway.core.model import WRITABLE, ConnectionStatus, InstallationId, LinkStatus, UserId
+from gateway.core.records import Connection, LedgerCount
+from gateway.core.repositories import UnitOfWork
+from gateway.services.connect import LEFT, NoConnectionError
+from gateway.services.context import Context
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """``connection``: the user's newest, ``None`` if there never was one. ``moving``: events that have still to reach
+    the target calendar."""
+
+    connection: Connection | None
+    moving: int = 0
+
+    @property
+    def status(self) -> ConnectionStatus:
+        """``none`` where there never was a connection."""
+        return self.connection.status if self.connection else ConnectionStatus.NONE
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it is neither left nor revoked."""
+        return self.connection is not None and self.connection.status not in LEFT
+
+
+def of_user(ctx: Context, installation_id: InstallationId, user_id: UserId) -> Standing:
+    """How it stands now."""
+    with ctx.store.begin() as uow:
+        connection = uow.connections.of_user(installation_id, user_id)
+        if connection is None or connection.status not in WRITABLE:
+            return Standing(connection)
+        return Standing(connection, _moving(uow, connection))
+
+
+def _moving(uow: UnitOfWork, connection: Connection) -> int:
+    """Events in a former target, and those that have found none yet while they move."""
+    links = uow.links.of_connection(connection.installation_id, connection.id)
+    live = [link for link in links if link.status is LinkStatus.LIVE]
+    elsewhere = [link for link in live if link.place and link.place.calendar_id != connection.calendar_id]
+    return len(elsewhere) + sum(1 for link in live if link.leaving and link not in elsewhere)
+
+
+def connected(ctx: Context, installation_id: InstallationId, user_id: UserId) -> Connection:
+    """The user's live connection. Raises ``NoConnectionError``."""
+    with ctx.store.begin() as uow:
+        connection = uow.connections.of_user(installation_id, user_id)
+    if connection is None or connection.status in LEFT:
+        raise NoConnectionError("this user has no connection")
+    return connection
+
+
+def ledger(ctx: Context, installation_id: InstallationId, user_id: UserId) -> LedgerCount:
+    """What was seen of the user's calendar since it was connected. Raises ``NoConnectionError``."""
+    with ctx.store.begin() as uow:
+        connection = uow.connections.of_user(installation_id, user_id)
+        if connection is None:
+            raise NoConnectionError("this user never had a connection")
+        return uow.connections.ledger(installation_id, connection.id)

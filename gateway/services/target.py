@@ -1,0 +1,119 @@
+"""Choosing the target calendar for somebody who waits at a page or a call of the API.
+
+Whatever the provider says about the person's access is taken to heart at once, as a worker would: a dead grant ends the
+connection, a wish to see the person again marks it; and then it is told to whoever asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+from gateway.core.errors import AccessRevoked, NotReadable, SignInAgain, TargetGone, TryLater, Unauthorised
+from gateway.core.model import WRITABLE, ConnectionStatus, LinkStatus, Reason, Task
+from gateway.core.ports import CalendarInfo, Mode
+from gateway.core.records import Connection, Installation
+from gateway.services import connect
+from gateway.services.access import OpenCalendar
+from gateway.services.context import Context, style_of
+
+LOOKED_AT = 20
+"""How many of a person's tasks are asked for the zone that a new calendar is to have."""
+
+
+def offered(ctx: Context, connection: Connection) -> Sequence[CalendarInfo]:
+    """The calendars that may be chosen. Where the grant sees none but our own, that one."""
+    with _heeding(ctx, connection):
+        found = connect.calendars(ctx, connection)
+    if not found and connection.calendar_id is not None:
+        return [_current(connection)]
+    return found
+
+
+def choose_existing(ctx: Context, connection: Connection, calendar_id: str) -> Connection:
+    """One of :func:`offered`. Raises ``NotReadable`` for any other."""
+    for info in offered(ctx, connection):
+        if info.id == calendar_id:
+            return connect.choose(ctx, connection, info)
+    raise NotReadable("calendar_id", "choose one of GET /v1/users/{uid}/calendars")
+
+
+def make_own(ctx: Context, installation: Installation, connection: Connection) -> Connection:
+    """A calendar of our own, named after the CRM, in the person's zone where a task tells it."""
+    zone = connection.calendar_zone or _zone_of(ctx, connection)
+    with _heeding(ctx, connection):
+        return connect.choose_own(ctx, connection, style_of(installation).crm_name, zone)
+
+
+def keep_or_make_own(ctx: Context, installation: Installation, connection: Connection) -> Connection:
+    """After a consent for a calendar of our own: the former one if it is still there, else a new one."""
+    if connection.calendar_id is not None and _is_there(ctx, installation, connection):
+        return connect.choose(ctx, connection, _current(connection))
+    return make_own(ctx, installation, connection)
+
+
+def needs_a_choice(connection: Connection) -> bool:
+    """Whether the person has to be asked which calendar it shall be."""
+    return connection.mode is Mode.EXISTING
+
+
+def _current(connection: Connection) -> CalendarInfo:
+    known = connection.calendar_id or ""
+    return CalendarInfo(known, connection.calendar_name or known, zone=connection.calendar_zone)
+
+
+def _is_there(ctx: Context, installation: Installation, connection: Connection) -> bool:
+    opened = OpenCalendar(ctx, connection, style_of(installation))
+    try:
+        with _heeding(ctx, connection):
+            return opened.call(lambda calendar: calendar.exists())
+    except TargetGone:
+        return False
+
+
+def _zone_of(ctx: Context, connection: Connection) -> str | None:
+    """The zone that the CRM names for this person, if a task at hand tells it."""
+    inst = connection.installation_id
+    with ctx.store.begin() as uow:
+        for link_id, _task_id in uow.links.ids_of_owner(inst, connection.user_id, [LinkStatus.LIVE])[:LOOKED_AT]:
+            link = uow.links.get(inst, link_id)
+            for said in (link.task_hint, link.memory.task) if link else ():
+                if isinstance(said, Task) and said.owner is not None and said.owner.zone:
+                    return said.owner.zone
+    return None
+
+
+@contextmanager
+def _heeding(ctx: Context, connection: Connection) -> Iterator[None]:
+    """Take to heart what the provider says about the access, then pass it on."""
+    try:
+        yield
+    except AccessRevoked as dead:
+        _revoked(ctx, connection, dead.reason)
+        raise
+    except SignInAgain as wish:
+        _must_sign_in(ctx, connection, wish.reason)
+        raise
+    except Unauthorised as refused:
+        # A fresh token was refused: only the token endpoint may say that a grant is dead.
+        raise TryLater("the provider refuses a fresh access token") from refused
+
+
+def _revoked(ctx: Context, connection: Connection, why: str) -> None:
+    with ctx.store.begin() as uow:
+        current = uow.connections.lock(connection.installation_id, connection.id)
+        if current is not None and current.status not in connect.LEFT:
+            connect.end(ctx, uow, current, ConnectionStatus.REVOKED, Reason.REVOKED, patches=True, why=why)
+        uow.commit()
+
+
+def _must_sign_in(ctx: Context, connection: Connection, why: str) -> None:
+    with ctx.store.begin() as uow:
+        current = uow.connections.lock(connection.installation_id, connection.id)
+        if current is not None and current.status in WRITABLE:
+            marked = replace(current, status=ConnectionStatus.REAUTHORIZE, reason=why, since=ctx.clock.now())
+            uow.connections.save(marked)
+            connect.owe_all(ctx, uow, marked)
+            connect.owe_tell(ctx, uow, marked)
+        uow.commit()

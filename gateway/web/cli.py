@@ -1,0 +1,219 @@
+"""The operator's commands: ``flask --app wsgi installations ...``, ``rotate-keys``, ``parked``, ``replay``.
+
+Secrets come from the environment and are printed once, to standard output alone.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+from collections.abc import Callable
+from typing import Any, Final, ParamSpec, TypeVar
+
+import click
+from flask.cli import with_appcontext
+
+from gateway.core.errors import Forbidden, GatewayError, NotReadable, TryLater, Unauthorised
+from gateway.core.records import Parked
+from gateway.core.repositories import StoreDown
+from gateway.services import installations as use
+from gateway.web import installation_settings
+from gateway.web.api import told_time
+from gateway.web.door import context, gateway
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_WORDS: Final[dict[type[Exception], str]] = {
+    use.NoSuchInstallationError: "There is no installation with this key.",
+    StoreDown: "The database does not answer. Is DATABASE_URL right, and has `alembic upgrade head` been run?",
+    Unauthorised: "The CRM does not accept the credentials.",
+    Forbidden: "The CRM does not allow this with the credentials it was given.",
+    TryLater: "The CRM does not answer as it should just now.",
+}
+
+
+def _plainly(command: Callable[P, R]) -> Callable[P, R]:
+    """Failures as one line and exit status 1, without a trace."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except (GatewayError, StoreDown, use.NoSuchInstallationError) as error:
+            words = next((words for kind, words in _WORDS.items() if isinstance(error, kind)), str(error))
+            raise click.ClickException(words) from error
+
+    return run
+
+
+@click.group("installations")
+def installations() -> None:
+    """The CRMs that this deployment serves."""
+
+
+@installations.command("add")
+@click.option("--name", required=True, help="What people call this CRM; shown on their pages.")
+@click.option("--adapter", required=True, help="Which kind of CRM it is: generic, ...")
+@click.option("--base-url", required=True, help="Where the CRM's API begins.")
+@click.option("--credentials-env", required=True, metavar="NAME", help="The variable with the CRM's token or JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+@with_appcontext
+@_plainly
+def add(name: str, adapter: str, base_url: str, credentials_env: str, *, as_json: bool) -> None:
+    """Add a CRM. Prints its key, webhook URL and secret, and API token: the token is shown only now."""
+    credentials = os.environ.get(credentials_env, "").strip()  # named by the operator: no setting of the deployment
+    if not credentials:
+        raise click.ClickException(f"{credentials_env} is not set. Put the CRM's token into it; it is not a parameter.")
+    added = use.add(context(), name, adapter, base_url, credentials)
+    installation = added.installation
+    shown = {
+        "key": installation.key,
+        "webhook_url": f"{gateway().settings.public_url}/webhooks/crm/{installation.key}",
+        "webhook_secret": installation.webhook_secrets[0],
+        "api_token": added.api_token,
+    }
+    _print(shown, as_json=as_json)
+
+
+def _print(shown: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(shown))
+        return
+    for name, value in shown.items():
+        click.echo(f"{name}: {value}")
+
+
+@installations.command("set")
+@click.argument("key")
+@click.argument("pairs", nargs=-1, required=True, metavar="NAME=VALUE...")
+@with_appcontext
+@_plainly
+def change(key: str, pairs: tuple[str, ...]) -> None:
+    """Change settings; an empty value takes one away.
+
+    crm_name, default_minutes, busy (true or false), colours.<priority>, done_colour, frame_origins, return_urls.
+    """
+    changed = use.change_settings(context(), key, installation_settings.read(pairs))
+    _print(dict(sorted(changed.settings.items())), as_json=True)
+
+
+@installations.command("list")
+@with_appcontext
+@_plainly
+def show_all() -> None:
+    """One line each: key, status, adapter, base URL, name."""
+    with context().store.begin() as uow:
+        found = uow.installations.all()
+    for one in found:
+        status = f"{one.status.value} ({one.paused_reason})" if one.paused_reason else one.status.value
+        click.echo(f"{one.key}\t{status}\t{one.adapter}\t{one.base_url}\t{one.name}")
+
+
+@installations.command("check")
+@click.argument("key")
+@with_appcontext
+@_plainly
+def check(key: str) -> None:
+    """Ask the CRM one harmless question with the credentials it gave."""
+    use.check(context(), key)
+    click.echo("The CRM answers and accepts the credentials.")
+
+
+@installations.command("rotate-secret")
+@click.argument("key")
+@with_appcontext
+@_plainly
+def rotate_secret(key: str) -> None:
+    """Make a new webhook secret; the one before stays valid for 24 hours."""
+    click.echo(use.rotate_secret(context(), key))
+
+
+@installations.command("pause")
+@click.argument("key")
+@with_appcontext
+@_plainly
+def pause(key: str) -> None:
+    """Let changes wait."""
+    use.pause(context(), key)
+    click.echo("Paused: changes wait.")
+
+
+@installations.command("resume")
+@click.argument("key")
+@with_appcontext
+@_plainly
+def resume(key: str) -> None:
+    """Go on with what waited."""
+    use.resume(context(), key)
+    click.echo("Resumed.")
+
+
+@installations.command("remove")
+@click.argument("key")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@with_appcontext
+@_plainly
+def remove(key: str, *, yes: bool) -> None:
+    """Disconnect everybody and take no webhooks any more."""
+    found = use.by_key(context(), key)
+    if not yes:
+        click.confirm(f"Remove {found.name}? Everybody is disconnected, events stay as copies.", abort=True)
+    ended = use.remove(context(), key)
+    click.echo(f"Removed; {ended} connections ended.")
+
+
+# --- keys and parked work -------------------------------------------------------------------------------------------
+
+
+@click.command("rotate-keys")
+@with_appcontext
+@_plainly
+def rotate_keys() -> None:
+    """Encrypt everything anew under the first of TOKEN_KEYS; says how much is left. Safe to stop and begin again."""
+    progress = (0, 0, 0)
+    for progress in gateway().rotate_keys():
+        click.echo(f"done {progress[0]}, left {progress[2]}", err=True)
+    _, failed, left = progress
+    click.echo(f"rows left: {left}")
+    if failed:
+        raise click.ClickException(f"{failed} rows open with none of TOKEN_KEYS. Add the key they were made with.")
+    if left == 0:
+        click.echo("The older keys may be taken out of TOKEN_KEYS.")
+
+
+@click.command("parked")
+@click.option("--installation", "key", metavar="KEY", help="Only this one's.")
+@with_appcontext
+@_plainly
+def parked(key: str | None) -> None:
+    """Work set aside after it kept failing, one line each: installation, topic, key, attempts, since, reason."""
+    for one in use.parked(context(), key):
+        since = told_time(one.parked_at) or ""
+        click.echo("\t".join([one.installation_id, one.topic.value, one.key, str(one.attempts), since, one.reason]))
+
+
+@click.command("replay")
+@click.option("--installation", "key", metavar="KEY", help="Only this one's.")
+@click.option("--topic", help="Only this kind of work.")
+@click.option("--key", "work_key", help="Only the work about this link, connection or installation.")
+@click.option("--reason", help="Only what was parked for this reason.")
+@click.option("--all", "everything", is_flag=True, help="All of it.")
+@with_appcontext
+@_plainly
+def replay(key: str | None, topic: str | None, work_key: str | None, reason: str | None, *, everything: bool) -> None:
+    """Try parked work again; what is done is decided from the present state."""
+    wanted = {"topic": topic, "key": work_key, "reason": reason}
+    if not everything and key is None and not any(wanted.values()):
+        raise NotReadable("replay", "say which work: --installation, --topic, --key, --reason, or --all")
+    chosen = [one for one in use.parked(context(), key) if _fits(one, wanted)]
+    click.echo(f"{use.replay(context(), chosen)} taken up again.")
+
+
+def _fits(one: Parked, wanted: dict[str, str | None]) -> bool:
+    return all(value is None or str(getattr(one, name)) == value for name, value in wanted.items())
+
+
+GROUPS: Final[tuple[click.Command, ...]] = (installations, rotate_keys, parked, replay)
+"""What ``flask --app wsgi`` gets beside Flask's own."""
