@@ -44,19 +44,21 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def problem(status: int, detail: str, **more: str) -> Answer:
-    """A problem document: https://www.rfc-editor.org/rfc/rfc9457. ``more``: further members, such as ``field``."""
-    document = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **more}
+def problem(status: int, code: str, detail: str, field: str = "") -> Answer:
+    """A problem document: https://www.rfc-editor.org/rfc/rfc9457. ``field``: the path of the value at fault."""
+    said = {"type": "/docs#Problem", "title": HTTPStatus(status).phrase, "status": status, "code": code}
+    found = [{"field": field, "code": "invalid", "hint": detail}] if field else []
+    document = said | {"detail": f"{field}: {detail}" if field else detail} | ({"errors": found} if found else {})
     headers = {"Retry-After": str(_COME_BACK_SECONDS)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
     return Answer(status, json.dumps(document).encode(), "application/problem+json", headers)
 
 
-NOT_TRUSTED: Final = problem(401, "the delivery is not trusted")
-NOT_FOUND: Final = problem(404, "nothing is expected here")
-REMOVED: Final = problem(410, "this installation was removed: stop sending")
-TOO_LARGE: Final = problem(413, "the body is too large: send less at once")
-WRONG_TYPE: Final = problem(415, "send application/json, not compressed")
-STORE_DOWN: Final = problem(503, "nothing was recorded: send it again in a moment")
+NOT_TRUSTED: Final = problem(401, "not_trusted", "the delivery is not trusted")
+NOT_FOUND: Final = problem(404, "not_found", "nothing is expected here")
+REMOVED: Final = problem(410, "removed", "this installation was removed: stop sending")
+TOO_LARGE: Final = problem(413, "too_large", "the body is too large: send less at once")
+WRONG_TYPE: Final = problem(415, "unsupported_type", "send application/json, not compressed")
+STORE_DOWN: Final = problem(503, "unavailable", "nothing was recorded: send it again in a moment")
 _RECORDED: Final = Answer(202, b'{"status":"recorded"}')
 _SEEN_BEFORE: Final = Answer(200, b'{"status":"seen before"}')
 _TAKEN: Final = Answer(202)
@@ -85,7 +87,7 @@ def _receive_crm(ctx: Context, key: str, headers: Mapping[str, str], raw: bytes)
         except NotTrusted:
             return NOT_TRUSTED
         except NotReadable as error:
-            return problem(400, error.hint, field=error.field)
+            return problem(400, "not_readable", error.hint, error.field)
         if installation is None:
             return NOT_TRUSTED
         receipt = ingest.receive_crm(ctx, uow, installation, delivery, raw, now)
@@ -133,7 +135,7 @@ def _receive_calendar(ctx: Context, provider: Provider, headers: Mapping[str, st
     except NotTrusted:
         return NOT_TRUSTED
     except NotReadable as error:
-        return problem(400, error.hint, field=error.field)
+        return problem(400, "not_readable", error.hint, error.field)
     match arrival:
         case Handshake(reply=reply):
             return Answer(200, reply.encode(), "text/plain; charset=utf-8", {"X-Content-Type-Options": "nosniff"})

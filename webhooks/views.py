@@ -18,7 +18,7 @@ from webhooks.receive import (
 )
 
 _CHUNK = 64 * 1024
-_BROKEN_OFF = problem(400, "the body broke off", field="body")
+_BROKEN_OFF = problem(400, "not_readable", "the body broke off", "body")
 
 
 def blueprint(ctx: Context) -> Blueprint:
