@@ -174,8 +174,8 @@ def rows_of(engine: Engine, tenant: str) -> dict[str, list[str]]:
     found = {}
     with engine.connect() as connection:
         for table in metadata.sorted_tables:
-            column = "installation_id" if "installation_id" in table.c else "id" if table.name == "installations" else ""
-            if column:
+            column = "id" if table.name == "installations" else "installation_id"
+            if column in table.c:
                 query = f"SELECT CAST(t AS text) FROM {table} AS t WHERE {column} = :of ORDER BY 1"  # noqa: S608
                 found[table.name] = list(connection.execute(text(query), {"of": tenant}).scalars())
     return found
