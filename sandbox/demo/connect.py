@@ -96,7 +96,8 @@ class _Forms(HTMLParser):
                 fields[has["name"]] = has.get("value", "")
             self._pressed = True
         elif kind == "radio":
-            if has.get("value") == self._calendar_id or ("checked" in has and has["name"] not in fields):
+            wanted = has.get("value") in (self._calendar_id, "existing")  # who wants a calendar of theirs says so first
+            if wanted or ("checked" in has and has["name"] not in fields):
                 fields[has["name"]] = has.get("value", "")
         elif kind != "checkbox" or "checked" in has:
             fields[has["name"]] = has.get("value", "on" if kind == "checkbox" else "")
