@@ -124,6 +124,7 @@ def insert(run: Run, home: fx.Home, step: rc.Insert) -> Steps:
         answer = yield fx.ReadEvent(run.place)
         if not isinstance(answer, Event) or answer.link != run.link.id:
             _next_generation(run, home)
+            run.remember(strays=(step.owed,))
             return
     run.link = replace(run.link, place=replace(run.place, event_id=answer.id))
     if answer.number == step.owed.number:

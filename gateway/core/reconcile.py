@@ -267,7 +267,18 @@ def _insert(memory: Memory, facts: Facts, task: Task, due: When) -> Insert:
         Pair(due, due),
     )
     sent = Sent(write.description or "", task.priority, task.done, task.duration)
-    return Insert(write, OwedEvent(write.number, agreed, sent, inserts=True, paints=True, reminds=True))
+    owed = OwedEvent(write.number, agreed, sent, inserts=True, paints=True, reminds=True)
+    return Insert(write, _instead(owed, memory, task, due))
+
+
+def _instead(owed: OwedEvent, memory: Memory, task: Task, due: When) -> OwedEvent:
+    """A creation that takes the place of one that never happened: what that one would have told is told now."""
+    kept = {Field.TITLE: task.title, Field.DUE: due}
+    for earlier in memory.strays:
+        if earlier.inserts:
+            conflicts = (replace(c, kept=kept[c.field]) for c in earlier.conflicts if c.calendar != kept[c.field])
+            return replace(owed, conflicts=tuple(conflicts), closes=earlier.closes)
+    return owed
 
 
 def insert_elsewhere(memory: Memory, facts: Facts, step: Relocate) -> Insert:

@@ -1,0 +1,443 @@
+"""A toy world for journeys: one CRM task, people's calendars, a store, and the truth about who changed what.
+
+It answers every effect as the real services do, in memory; every write that takes effect is shown to the ``Judge``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from gateway.core import effects as fx
+from gateway.core.errors import TryLater
+from gateway.core.journey import journey
+from gateway.core.model import (
+    Absence,
+    Cause,
+    ConnectionId,
+    Event,
+    EventId,
+    Field,
+    FieldConflict,
+    LinkStatus,
+    Look,
+    Memory,
+    NoEvent,
+    OwedEvent,
+    OwedTask,
+    Place,
+    Reason,
+    Task,
+    TaskChanges,
+    TaskGone,
+    TaskOff,
+    UserId,
+)
+from gateway.core.ports import Style
+from gateway.core.records import Link, ReadAgain, TaskHint
+from gateway.core.render import Rules
+from gateway.core.text import STROKE
+from tests.core.judge import Judge, of_event, of_task
+from tests.factories import NOW, a_link, a_task
+from tests.fakes import written
+
+WRITES = (fx.WriteTask, fx.InsertEvent, fx.PatchEvent, fx.DeleteEvent)
+MANY_RUNS = 12
+
+
+class Death(Exception):
+    """The worker is no more."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One event that is, or was, in a calendar."""
+
+    event: Event
+    absence: Absence | None = None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a pull saw of the link's event, and the memory it compared it with."""
+
+    event: Event | None
+    rev: int
+    etag: str | None
+
+
+class World:
+    """Everything outside of the journey. Public attributes are the levers of a test."""
+
+    def __init__(self, task: Task | None = None, *, replays_keys: bool = True) -> None:
+        self.now = NOW
+        self.replays_keys = replays_keys
+        self.task: Task | TaskGone = task or a_task()
+        self.history: dict[int, Task] = {}
+        self.keys: dict[str, tuple[TaskChanges, Task]] = {}
+        self.refuses: dict[Field, set[Any]] = {Field.TITLE: set(), Field.DUE: set()}
+        self.reach = {"u-1": "connected", "u-2": "none"}
+        self.chosen = {"u-1": "work", "u-2": "work"}
+        self.shelves: dict[tuple[str, str], dict[EventId, Kept]] = {}
+        self.link: Link = a_link(place=None, generation=0, memory=Memory(), task_version=None)
+        self.judge = Judge()
+        self.opened: list[FieldConflict] = []
+        self.closed: list[Field] = []
+        self.typed = False
+        self.late: list[fx.InsertEvent | fx.PatchEvent] = []
+        self.hiccups: set[str] = set()
+        self.vague = False
+        self._lied: set[str] = set()
+        self.calls: list[fx.Effect] = []
+        self.outcome: dict[Field, Any] | None = None
+        self.owes_run = False
+        self._etags = 0
+        self._next: Any = None
+        self._read_seqs = (0, 0)
+        self._remember_version()
+        self.hear(self.link.task_version or 1)
+
+    # --- what people do
+
+    def edit_task(self, **changes: Any) -> None:
+        if isinstance(self.task, Task) and (changed := replace(self.task, **changes)) != self.task:
+            self.task = replace(changed, version=max(self.history) + 1)
+            self._remember_version()
+
+    def _remember_version(self) -> None:
+        if isinstance(self.task, Task):
+            self.history[self.task.version] = self.task
+            self.judge.saw_task(self.task)
+
+    def edit_event(self, **changes: Any) -> None:
+        """A title is given plain: a person renames what they see, and types no strokes."""
+        place = self.alive()
+        if place is None:
+            return
+        event = self.event_at(place)
+        if event is not None and (changed := replace(event, **changes)) != event:
+            self.typed |= "title" in changes
+            self._put(place, changed)
+
+    def delete_event(self) -> None:
+        place = self.alive()
+        if place is not None:
+            self._shelf(place)[place.event_id] = replace(self._shelf(place)[place.event_id], absence=Absence.DELETED)
+            self.judge.event_is_gone(place)
+
+    def delete_task(self, cause: Cause) -> None:
+        if isinstance(self.task, Task):
+            self.task = TaskGone(cause)
+
+    def reach_of(self, user: str, reach: str) -> None:
+        """A person connects, pauses or goes on: their links are looked at again."""
+        self.reach[user] = reach
+        self.owes_run = True
+
+    def choose(self, user: str, calendar: str) -> None:
+        """Another target calendar: likewise."""
+        self.chosen[user] = calendar
+        self.owes_run = True
+
+    def alive(self) -> Place | None:
+        """Where the link's event is, or any event of ours that lives."""
+        places = self.all_alive()
+        return self.link.place if self.link.place in places else places[-1] if places else None
+
+    def all_alive(self) -> list[Place]:
+        return [
+            Place(ConnectionId(user), calendar, name)
+            for (user, calendar), shelf in self.shelves.items()
+            for name, kept in shelf.items()
+            if kept.absence is None
+        ]
+
+    def event_at(self, place: Place | None) -> Event | None:
+        kept = self._shelf(place).get(place.event_id) if place else None
+        return kept.event if kept and kept.absence is None else None
+
+    def _shelf(self, place: Place) -> dict[EventId, Kept]:
+        return self.shelves.setdefault((place.connection_id, place.calendar_id), {})
+
+    def _put(self, place: Place, event: Event) -> Event:
+        self._etags += 1
+        event = replace(event, etag=f'"{self._etags}"')
+        self._shelf(place)[place.event_id] = Kept(event)
+        self.judge.saw_event(place, event)
+        return event
+
+    # --- what is told: deliveries from the CRM, pulls from the calendar
+
+    def hear(self, version: int, *, thin: bool = False) -> None:
+        """A delivery about one version arrives at the door (late, again, out of order: as it comes)."""
+        told = self.history[version]
+        if told.sync_on:
+            known = self.link.task_version if self.link.status is LinkStatus.LIVE else None
+        elif self.link.status is LinkStatus.LIVE:
+            known = self.link.task_version
+        else:
+            return
+        if known is not None and version <= known:
+            return
+        hint: TaskHint = ReadAgain() if thin else told if told.sync_on else TaskOff(version)
+        self._hint_task(hint, version)
+
+    def hear_deletion(self) -> None:
+        if isinstance(self.task, TaskGone) and self.link.status is LinkStatus.LIVE:
+            self._hint_task(ReadAgain(self.task.cause), self.link.task_version)
+
+    def _hint_task(self, hint: TaskHint, version: int | None) -> None:
+        self.link = replace(
+            self.link, task_hint=hint, task_seq=self.link.task_seq + 1, task_version=version, status=LinkStatus.LIVE
+        )
+        self.owes_run = True
+
+    def look(self) -> Reading:
+        """A pull lists our events."""
+        event = self.event_at(self.link.place)
+        known = self.link.memory.event
+        reading = replace(event, description=None) if event else None
+        return Reading(reading, self.link.memory_rev, known.etag if known else None)
+
+    def leave(self, reading: Reading) -> None:
+        """The pull leaves what it saw, unless it is an echo or the memory has moved on."""
+        if self.link.status is not LinkStatus.LIVE or self.link.place is None or reading.rev != self.link.memory_rev:
+            return
+        if reading.event is None or reading.event.etag != reading.etag:
+            hint = reading.event or ReadAgain()
+            self.link = replace(self.link, event_hint=hint, event_seq=self.link.event_seq + 1)
+            self.owes_run = True
+
+    def read_all_again(self) -> None:
+        """The catch-up and the safety read."""
+        if self.link.status is LinkStatus.LIVE or (isinstance(self.task, Task) and self.task.sync_on):
+            self._hint_task(ReadAgain(), self.link.task_version)
+            self.link = replace(self.link, event_hint=ReadAgain(), event_seq=self.link.event_seq + 1)
+
+    # --- runs
+
+    def run(self, meanwhile: Mapping[int, Callable[[], object]] | None = None) -> list[fx.Effect]:
+        """One run. ``meanwhile[n]`` happens just before the effect with that index, and may be the worker's death
+        (``die``) or be told to be it right after (``die_after``)."""
+        self.owes_run, self.calls = False, []
+        if self.link.status is not LinkStatus.LIVE:
+            return self.calls
+        self.now += timedelta(seconds=4)
+        self._read_seqs = (self.link.task_seq, self.link.event_seq)
+        steps = journey(self.link, self.now, replays_keys=self.replays_keys)
+        answer: Any = None
+        try:
+            while True:
+                self._next = effect = steps.send(answer)
+                (meanwhile or {}).get(len(self.calls), bool)()
+                self.calls.append(effect)
+                answer = self.carry_out(effect)
+                (meanwhile or {}).get(~(len(self.calls) - 1), bool)()
+        except StopIteration:
+            pass
+        except (TryLater, Death):
+            self.owes_run = True
+        finally:
+            steps.close()
+        return self.calls
+
+    def die(self) -> None:
+        raise Death
+
+    def die_sending(self) -> None:
+        """The worker is no more, but what it had sent to the calendar still arrives, some time."""
+        if isinstance(self._next, fx.InsertEvent | fx.PatchEvent):
+            self.late.append(self._next)
+        raise Death
+
+    def carry_out(self, effect: fx.Effect) -> Any:
+        match effect:
+            case fx.ReadTask():
+                return TaskGone() if self._hiccup("task") else self.task
+            case fx.WriteTask():
+                return self._write_task(effect)
+            case fx.FindHome(owner):
+                return self._find_home(owner)
+            case fx.ReadEvent(place):
+                return self._read_event(place)
+            case fx.InsertEvent():
+                return self._insert(effect)
+            case fx.PatchEvent():
+                return self._patch(effect)
+            case fx.DeleteEvent(place):
+                return self._delete(place)
+            case fx.Save():
+                return self._save(effect)
+        raise AssertionError(effect)
+
+    def _hiccup(self, side: str) -> bool:
+        """A "not found" that is not true; never twice in a row."""
+        lies = side in self.hiccups and side not in self._lied
+        (self._lied.add if lies else self._lied.discard)(side)
+        self.hiccups.discard(side)
+        return lies
+
+    def _write_task(self, effect: fx.WriteTask) -> Any:
+        if isinstance(self.task, TaskGone):
+            return self.task
+        if self.replays_keys and effect.key in self.keys:
+            changes, answer = self.keys[effect.key]
+            assert changes == effect.changes, "one key, two requests"
+            return answer
+        if effect.version != self.task.version:
+            return fx.Stale(None if self.vague else self.task)
+        asked = {Field.TITLE: effect.changes.title, Field.DUE: effect.changes.due}
+        refused = tuple(name for name, value in asked.items() if value is not None and value in self.refuses[name])
+        if refused:
+            self.judge.refused({name: asked[name] for name in refused})
+            return fx.Refusing(tuple(name.value for name in refused))
+        owed = self.link.memory.owed
+        assert isinstance(owed, OwedTask)
+        self.judge.task_written(self.task, owed)
+        told = {name.value: value for name, value in asked.items() if value is not None}
+        self.edit_task(**told, **({"sync_on": False} if effect.changes.sync_off else {}))
+        self.keys[effect.key] = (effect.changes, self.task)
+        return self.task
+
+    def _find_home(self, owner: UserId | None) -> fx.Whereabouts:
+        place = self.link.place
+        reach = self.reach[place.connection_id] if place else "connected"
+        old = {"connected": fx.Reach.NOW, "paused": fx.Reach.LATER, "none": fx.Reach.NEVER}[reach]
+        if owner is None or self.reach[owner] == "none":
+            return fx.Whereabouts(None, Reason.OWNER_NOT_CONNECTED, old)
+        if self.reach[owner] == "paused":
+            return fx.Whereabouts(None, Reason.PAUSED, old)
+        return fx.Whereabouts(fx.Home(lambda n: self.place_of(owner, n), Rules()), None, old)
+
+    def place_of(self, owner: str, generation: int) -> Place:
+        return Place(ConnectionId(owner), self.chosen[owner], EventId(f"{owner}-{generation}"))
+
+    def _check_reach(self, place: Place) -> None:
+        if self.reach[place.connection_id] != "connected":
+            raise TryLater("paused")
+
+    def _read_event(self, place: Place) -> Any:
+        self._check_reach(place)
+        if self._hiccup("event"):
+            return NoEvent(Absence.UNKNOWN)
+        kept = self._shelf(place).get(place.event_id)
+        if kept is None or kept.absence is not None:
+            return NoEvent(kept.absence if kept and kept.absence else Absence.UNKNOWN)
+        self.judge.read(kept.event)
+        return kept.event
+
+    def _insert(self, effect: fx.InsertEvent) -> Any:
+        self._check_reach(effect.place)
+        if effect.place.event_id in self._shelf(effect.place):
+            return fx.Taken()
+        assert effect.write.span is not None
+        start = effect.write.span.start
+        name, length = effect.place.event_id, effect.write.span.length
+        blank = Event(name, "", None, "", start, length, Look("", "default"), description="", link=self.link.id)
+        event = written(blank, effect.write, Style())
+        self.judge.event_made(effect.place, event)
+        return self._put(effect.place, event)
+
+    def _patch(self, effect: fx.PatchEvent) -> Any:
+        self._check_reach(effect.place)
+        event = self.event_at(effect.place)
+        if event is None:
+            return fx.Missing()
+        if event.etag != effect.etag:
+            return fx.Stale()
+        assert not effect.write.empty, "a write of nothing"
+        changed = written(event, effect.write, Style())
+        self.judge.event_written(event, changed)
+        return self._put(effect.place, changed)
+
+    def _delete(self, place: Place) -> None:
+        self._check_reach(place)
+        if self.event_at(place) is not None:
+            self._shelf(place)[place.event_id] = replace(self._shelf(place)[place.event_id], absence=Absence.DELETED)
+            self.judge.event_is_gone(place)
+
+    def _save(self, save: fx.Save) -> Link:
+        """As the store's ``Links.save`` and the service around it do it."""
+        assert not {one.field for one in save.opens} & set(save.closes), "which of the two comes first?"
+        stored, (task_seq, event_seq) = self.link, self._read_seqs
+        newer_task, newer_event = stored.task_seq != task_seq, stored.event_seq != event_seq
+        self.link = replace(
+            save.link,
+            memory_rev=stored.memory_rev + 1,
+            task_seq=stored.task_seq,
+            event_seq=stored.event_seq,
+            task_hint=stored.task_hint if newer_task else None,
+            event_hint=ReadAgain() if newer_event and stored.event_hint is not None else None,
+            status=stored.status if newer_task else save.link.status,
+            owner_id=stored.owner_id if newer_task else save.link.owner_id,
+            task_version=stored.task_version if newer_task else save.link.task_version,
+        )
+        memory = self.link.memory
+        assert memory.task is None or memory.task == self.history[memory.task.version], "a task that never was"
+        if isinstance(memory.owed, OwedEvent):
+            self.judge.noted(memory.owed)
+        self.opened.extend(save.opens)
+        self.closed.extend(save.closes)
+        if save.wipes:
+            self.link = replace(
+                self.link, memory=Memory(last_number=memory.last_number), task_hint=None, event_hint=None, place=None
+            )
+            self.judge.expected = list(self.opened)
+        if save.final and self.link.place is not None and memory.agreed is not None and not save.wipes:
+            self.judge.at_rest(memory.agreed)
+        return self.link
+
+    # --- when all is quiet
+
+    def arrive(self) -> None:
+        """What dead workers had sent arrives. An event that is created where its link has gone away from is beyond the
+        journey's sight: the pull of that calendar finds it."""
+        for effect in self.late:
+            if effect.place == self.link.place:
+                self.carry_out(effect)
+        self.late = []
+
+    def settle(self) -> None:
+        """Everything is told, and runs go on until none is owed."""
+        event = self.event_at(self.judge.place)
+        if event is not None and isinstance(self.task, Task) and not self._refuses_any():
+            self.outcome = self.judge.outcome(self.task, event)
+        self.read_all_again()
+        for _ in range(MANY_RUNS):
+            if not self.owes_run and self.link.task_hint is None and self.link.event_hint is None:
+                return
+            self.run()
+        raise AssertionError(f"no rest: {self.calls}")
+
+    def _refuses_any(self) -> bool:
+        return bool(self.judge.put_back) or any(self.refuses.values())
+
+    def check(self) -> None:
+        """What must hold once all is quiet."""
+        task, alive = self.task, self.all_alive()
+        if self.wanted() is None:
+            assert alive == [], f"an event too many: {alive}"
+        else:
+            assert isinstance(task, Task)
+            assert alive == [self.link.place], f"not exactly one event: {alive}"
+            assert self.link.place is not None
+            assert self.link.place.calendar_id == self.chosen[self.link.place.connection_id]
+            event = self.event_at(self.link.place)
+            assert event is not None
+            assert of_task(task) == of_event(event), "both sides differ"
+            assert self.outcome in (None, of_task(task)), f"an edit is lost: {self.outcome}"
+            assert task.done or STROKE not in event.title
+            assert not task.done or STROKE in event.title or self.typed
+        assert self.opened == self.judge.expected, f"opened {self.opened}, earned {self.judge.expected}"
+        before = self.calls
+        self.run()
+        assert not [effect for effect in self.calls if isinstance(effect, WRITES)], f"no rest after {before}"
+
+    def wanted(self) -> UserId | None:
+        """In whose calendar there is to be an event, if in any."""
+        task = self.task
+        if isinstance(task, TaskGone) or not task.sync_on or task.due is None or task.owner is None:
+            return None
+        return task.owner.id if self.reach[task.owner.id] == "connected" else None
