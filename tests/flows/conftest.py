@@ -1,0 +1,31 @@
+"""A house for each test: a fresh database, fresh stand-ins, one person connected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.flows.house import House, Person
+
+
+@pytest.fixture
+def house(tmp_path: Path, database_url: str) -> Iterator[House]:
+    """Installed, nobody connected yet. At the end the privacy ledger of the stand-in is looked at: no foreign event
+    was in any answer to the gateway (B22)."""
+    house = House(tmp_path, database_url)
+    house.install()
+    house.settle()
+    yield house
+    foreign = house.foreign_reads()
+    house.stop()
+    assert foreign == []
+
+
+@pytest.fixture
+def ada(house: House) -> Person:
+    """Connected to a calendar of her own choice, which is full of private events."""
+    who = house.person("ada@example.com")
+    house.connect(who)
+    return who
