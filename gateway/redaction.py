@@ -21,8 +21,8 @@ _NAMES = (
 )
 _VALUE = r"(?:\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[^\s&,;}\]]+)"
 _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{6,}"), rf"\1 {GONE}"),
     (re.compile(rf"(?i)([\"']?\b(?:{_NAMES})[\"']?\s*[:=]\s*)(?:(?:bearer|basic) )?{_VALUE}"), rf"\1{GONE}"),
+    (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{6,}"), rf"\1 {GONE}"),
     # An OAuth answer's, in a query or as JSON; the words alone are too common to be taken out everywhere.
     (re.compile(r"(?i)([?&](?:code|state)=)[^\s&\"']+"), rf"\1{GONE}"),
     (re.compile(rf"(?i)([\"'](?:code|state)[\"']\s*:\s*)(?=[\"']){_VALUE}"), rf"\1{GONE}"),
@@ -30,7 +30,8 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\bya29\.[\w.-]+|\b1//[\w-]{8,}|\beyJ[\w-]+\.[\w-]+\.[\w-]*"), GONE),
     (re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^/\s@]*@"), rf"\1{GONE}@"),
 )
-_SECRET_PATHS = re.compile(r"(/connect/|/webhooks/crm/|/oauth/[a-z]+/finish/)[^/?#\s\"']+")
+# Not a route's own name of the part, such as <key>.
+_SECRET_PATHS = re.compile(r"(/connect/|/webhooks/crm/)[^/?#\s\"'<][^/?#\s\"']*")
 
 
 class Redactor:

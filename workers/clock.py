@@ -21,7 +21,7 @@ from gateway.services.context import Context
 from gateway.settings import SettingsError
 from workers import stopping
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("workers.clock")
 
 RING_SECONDS = 0.75
 TICK = timedelta(seconds=15)
