@@ -48,7 +48,7 @@ def add(ctx: Context, name: str, adapter: str, base_url: str, credentials: str) 
         raise NotReadable("name", "give it a name")
     installation = Installation(
         id=InstallationId(str(uuid.uuid4())),
-        key=secrets.token_urlsafe(24),
+        key=secrets.token_hex(20),  # never begins with a dash: it is typed after commands
         name=name,
         adapter=adapter,
         base_url=base_url.rstrip("/"),

@@ -10,7 +10,7 @@ from typing import Any
 from marshmallow import INCLUDE, RAISE, Schema, ValidationError, fields
 
 from gateway.core.errors import NotReadable
-from gateway.core.reading import a_text, an_id, an_instant, read_object
+from gateway.core.reading import a_flag, a_text, an_id, an_instant, read_object
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,12 @@ class Id(_Read, fields.String):
     """An opaque id of the CRM's."""
 
     reader = staticmethod(an_id)
+
+
+class Flag(_Read, fields.Boolean):
+    """True or false, and nothing that merely looks like it."""
+
+    reader = staticmethod(a_flag)
 
 
 class Instant(_Read, fields.DateTime):

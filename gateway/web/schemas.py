@@ -9,7 +9,7 @@ from marshmallow import ValidationError, fields, validate, validates_schema
 
 from gateway.core.model import ConnectionStatus, Reason, State
 from gateway.core.stories import Actor
-from gateway.web.fields import Id, Instant, Open, Strict, Text
+from gateway.web.fields import Flag, Id, Instant, Open, Strict, Text
 
 PROVIDERS = ("google", "outlook")
 LONGEST_TOKEN_S = 900
@@ -50,14 +50,16 @@ class CalendarChoice(Strict):
     calendar_id = Text(
         required=True,
         validate=validate.Length(min=1, max=1024),
-        metadata=_about("An `id` of `GET /v1/users/{uid}/calendars`.", "ada@example.com"),
+        metadata=_about(
+            "An `id` of `GET /v1/users/{uid}/calendars`, or `new` for a calendar of its own.", "ada@example.com"
+        ),
     )
 
 
 class SyncSwitch(Strict):
     """Switch a task's sync, for CRMs without a field for it."""
 
-    enabled = fields.Boolean(required=True, truthy={True}, falsy={False}, metadata=_about("On or off.", example=True))
+    enabled = Flag(required=True, metadata=_about("On or off.", example=True))
 
 
 class Resolution(Strict):
@@ -86,9 +88,7 @@ class EmbedTokenRequest(Strict):
 class ResyncRequest(Strict):
     """Compare everything of one user afresh."""
 
-    dry_run = fields.Boolean(
-        load_default=False, truthy={True}, falsy={False}, metadata=_about("Only tell what would be done.")
-    )
+    dry_run = Flag(load_default=False, metadata=_about("Only tell what would be done."))
 
 
 class PreviewRequest(Strict):
@@ -149,6 +149,7 @@ class Connection(Open):
     account_email = Text(required=True, allow_none=True)
     calendar = fields.Nested(ConnectedCalendar, required=True, allow_none=True)
     reason = Text(required=True, allow_none=True, metadata=_about("Why the status is not simply `connected`."))
+    moving = fields.Integer(metadata=_about("How many events have still to move to the target calendar."))
 
 
 class CalendarItem(Open):
@@ -202,7 +203,7 @@ class ConflictItem(Open):
 
 
 class ConflictPage(Open):
-    """Conflicts, newest first."""
+    """Conflicts, oldest first."""
 
     conflicts = fields.List(fields.Nested(ConflictItem), required=True)
     next_cursor = Text(required=True, allow_none=True, metadata=_about("`null` on the last page."))

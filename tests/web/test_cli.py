@@ -1,0 +1,247 @@
+"""The operator's commands, as ``flask --app wsgi`` runs them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from click.testing import Result
+
+from gateway.core.errors import Forbidden, OperatorFault, TryLater, Unauthorised
+from gateway.core.model import Priority
+from gateway.core.records import InstallationStatus
+from gateway.services.context import style_of
+from gateway.web.app import create_app
+from tests.web.bench import ADA, HERE, Bench, Browser
+
+ADD = ["installations", "add", "--name", "New", "--adapter", "generic", "--base-url", "http://127.0.0.1:9/"]
+
+
+def run(bench: Bench, *args: str, given: str | None = None, **env: str) -> Result:
+    return bench.app.test_cli_runner(env={"CRM_TOKEN": "the crm token", **env}).invoke(args=list(args), input=given)
+
+
+def status_of(bench: Bench, key: str) -> InstallationStatus:
+    with bench.store.begin() as uow:
+        found = uow.installations.by_key(key)
+    assert found is not None
+    return found.status
+
+
+def park(bench: Bench, reason: str = "forbidden") -> None:
+    bench.task()
+    bench.api("POST", "/v1/tasks/t-1/resync")
+    with bench.store.begin() as uow:
+        due = uow.outbox.due(bench.clock.now(), 10)
+        mailbox = next(one for one in due if one.mailbox == f"crm:{bench.acme.id}")
+        while (lease := uow.outbox.lease(bench.acme.id, mailbox.mailbox, mailbox.lane, bench.clock.now())) is not None:
+            if lease.topic == "sync":
+                uow.outbox.park(lease, reason, bench.clock.now())
+        uow.commit()
+
+
+def test_adding_prints_the_secrets_once_as_json(bench: Bench) -> None:
+    done = run(bench, *ADD, "--credentials-env", "CRM_TOKEN", "--json")
+    assert done.exit_code == 0, done.output
+    shown = json.loads(done.output)
+    assert list(shown) == ["key", "webhook_url", "webhook_secret", "api_token"]
+    assert shown["webhook_url"] == f"{HERE}/webhooks/crm/{shown['key']}"
+    assert shown["webhook_secret"].startswith("whsec_")
+    with bench.store.begin() as uow:
+        added = uow.installations.by_token(hashlib.sha256(shown["api_token"].encode()).digest())
+    assert added is not None
+    assert (added.key, added.base_url, added.credentials) == (shown["key"], "http://127.0.0.1:9", "the crm token")
+    assert f"crm:{added.id}" in bench.owed(added)  # a first catch-up
+    assert bench.api("GET", "/v1/conflicts", token=shown["api_token"]).status_code == 200
+
+
+def test_adding_prints_lines_for_people(bench: Bench) -> None:
+    done = run(bench, *ADD, "--credentials-env", "CRM_TOKEN")
+    assert [line.partition(":")[0] for line in done.output.splitlines()] == [
+        "key",
+        "webhook_url",
+        "webhook_secret",
+        "api_token",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        ([*ADD, "--credentials-env", "NOT_SET"], "NOT_SET is not set"),
+        ([*ADD, "--credentials-env", "CRM_TOKEN", "--adapter", "odd"], "generic"),
+        ([*ADD, "--credentials-env", "CRM_TOKEN", "--name", " "], "give it a name"),
+        (["installations", "set", "unknown", "busy=true"], "no installation with this key"),
+        (["installations", "check", "unknown"], "no installation with this key"),
+        (["replay"], "say which work"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(bench: Bench, args: list[str], words: str) -> None:
+    done = run(bench, *args)
+    assert done.exit_code == 1
+    assert words in done.output
+    assert "Traceback" not in done.output
+    assert len(done.output.splitlines()) == 1
+
+
+def test_an_address_that_no_adapter_could_use_is_refused(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: object) -> None:
+        raise OperatorFault("the CRM's base URL must begin with https")
+
+    bench.app = create_app(replace(bench.gateway, ctx=replace(bench.ctx, open_crm=refuse)))  # type: ignore[arg-type]
+    done = run(bench, *ADD, "--credentials-env", "CRM_TOKEN")
+    assert (done.exit_code, "must begin with https" in done.output) == (1, True)
+    with bench.store.begin() as uow:
+        assert len(uow.installations.all()) == 2
+
+
+def test_settings_are_set_and_taken_away(bench: Bench) -> None:
+    pairs = [
+        "default_minutes=45",
+        "busy=true",
+        "colours.high=6",
+        "colours.low=2",
+        "done_colour=8",
+        "crm_name=Ümlaut & Co",
+    ]
+    lists = [
+        "frame_origins=https://crm.example, https://b.example/",
+        "return_urls=https://crm.example/back,https://c.example/",
+    ]
+    done = run(bench, "installations", "set", bench.acme.key, *pairs, *lists)
+    assert done.exit_code == 0, done.output
+    with bench.store.begin() as uow:
+        found = uow.installations.get(bench.acme.id)
+    assert found is not None
+    style = style_of(found)
+    assert (style.default_length, style.busy, style.done_colour) == (timedelta(minutes=45), True, "8")
+    assert style.colours == {Priority.HIGH: "6", Priority.LOW: "2"}
+    assert style.crm_name == "Ümlaut & Co"
+    assert found.settings["frame_origins"] == ["https://crm.example", "https://b.example"]
+    assert found.settings["return_urls"] == ["https://crm.example/back", "https://c.example"]
+    left = json.loads(run(bench, "installations", "set", bench.acme.key, "colours.high=", "busy=").output)
+    assert left["colours"] == {"low": "2"}
+    assert "busy" not in left
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        "default_minutes=0",
+        "default_minutes=1441",
+        "default_minutes=1.5",
+        "default_minutes=\u0661",
+        "busy=yes",
+        "colours.huge=1",
+        "colours=1",
+        "odd=1",
+        "busy",
+        "frame_origins=https://crm.example/path",
+        "frame_origins=*",
+        "frame_origins=,",
+        "return_urls=//evil",
+        "return_urls=javascript:x",
+        "crm_name=" + "x" * 101,
+    ],
+)
+def test_a_setting_that_is_wrong_is_named_and_nothing_changes(bench: Bench, pair: str) -> None:
+    done = run(bench, "installations", "set", bench.acme.key, "done_colour=8", pair)
+    assert done.exit_code == 1
+    assert pair.partition("=")[0] in done.output
+    with bench.store.begin() as uow:
+        found = uow.installations.get(bench.acme.id)
+    assert found is not None
+    assert "done_colour" not in found.settings
+
+
+def test_all_are_listed(bench: Bench) -> None:
+    run(bench, "installations", "pause", bench.other.key)
+    lines = run(bench, "installations", "list").output.splitlines()
+    assert lines[0].split("\t") == [bench.acme.key, "active", "generic", "http://127.0.0.1:9", "Acme"]
+    assert lines[1].split("\t")[1] == "paused (operator)"
+    assert bench.acme.credentials not in "".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (None, "answers and accepts"),
+        (Unauthorised("x"), "does not accept"),
+        (Forbidden("x"), "does not allow"),
+        (TryLater("x"), "does not answer"),
+    ],
+)
+def test_a_crm_can_be_checked(bench: Bench, error: Unauthorised | None, words: str) -> None:
+    if error is not None:
+        bench.crm.fail(error)
+    done = run(bench, "installations", "check", bench.acme.key)
+    assert done.exit_code == (0 if error is None else 1)
+    assert words in done.output
+
+
+def test_a_new_secret_leaves_the_old_one_a_day(bench: Bench) -> None:
+    secret = run(bench, "installations", "rotate-secret", bench.acme.key).output.strip()
+    with bench.store.begin() as uow:
+        found = uow.installations.get(bench.acme.id)
+    assert found is not None
+    assert found.webhook_secrets == (secret, *bench.acme.webhook_secrets)
+    bench.clock.advance(timedelta(hours=24, seconds=1))
+    with bench.store.begin() as uow:
+        found = uow.installations.get(bench.acme.id)
+    assert found is not None
+    assert found.webhook_secrets == (secret,)
+
+
+def test_pause_and_resume(bench: Bench) -> None:
+    run(bench, "installations", "pause", bench.acme.key)
+    assert status_of(bench, bench.acme.key) is InstallationStatus.PAUSED
+    bench.rings.clear()
+    run(bench, "installations", "resume", bench.acme.key)
+    assert status_of(bench, bench.acme.key) is InstallationStatus.ACTIVE
+    assert any(ring[1] == f"crm:{bench.acme.id}" for ring in bench.rings)
+
+
+def test_removing_asks_then_disconnects_everybody(bench: Bench, browser: Browser) -> None:
+    browser.connect(bench.link())
+    assert run(bench, "installations", "remove", bench.acme.key, given="n\n").exit_code == 1
+    assert bench.connection(ADA).status == "connected"
+    done = run(bench, "installations", "remove", bench.acme.key, "--yes")
+    assert done.output.strip() == "Removed; 1 connections ended."
+    assert bench.connection(ADA).status == "disconnected"
+    assert status_of(bench, bench.acme.key) is InstallationStatus.REMOVED
+    assert bench.app.test_client().post(f"/webhooks/crm/{bench.acme.key}", json={}).status_code == 410
+    assert run(bench, "installations", "remove", bench.acme.key, "--yes").exit_code == 1
+    assert bench.acme.key not in run(bench, "installations", "list").output
+
+
+def test_keys_are_rotated_until_nothing_is_left(bench: Bench) -> None:
+    done = run(bench, "rotate-keys")
+    assert done.exit_code == 0
+    assert "rows left: 0" in done.output
+    bench.app = create_app(replace(bench.gateway, rotate_keys=lambda: iter([(1, 2, 2)])))
+    done = run(bench, "rotate-keys")
+    assert (done.exit_code, "2 rows open with none of TOKEN_KEYS" in done.output) == (1, True)
+    bench.app = create_app(replace(bench.gateway, rotate_keys=lambda: iter(())))
+    assert "rows left: 0" in run(bench, "rotate-keys").output
+
+
+def test_parked_work_is_shown_and_replayed(bench: Bench) -> None:
+    park(bench)
+    line = run(bench, "parked").output.strip().split("\t")
+    assert (line[0], line[1], line[5]) == (bench.acme.id, "sync", "forbidden")
+    assert run(bench, "parked", "--installation", bench.other.key).output == ""
+    assert run(bench, "replay", "--reason", "other").output.strip() == "0 taken up again."
+    assert run(bench, "replay", "--reason", "forbidden").output.strip() == "1 taken up again."
+    assert run(bench, "parked").output == ""
+    assert f"crm:{bench.acme.id}" in bench.owed()
+
+
+def test_all_parked_work_of_one_installation_is_replayed(bench: Bench) -> None:
+    park(bench)
+    assert run(bench, "replay", "--installation", bench.other.key).output.strip() == "0 taken up again."
+    assert (
+        run(bench, "replay", "--installation", bench.acme.key, "--topic", "sync").output.strip() == "1 taken up again."
+    )
