@@ -58,6 +58,7 @@ def drain(
     ctx: Context, installation_id: InstallationId, mailbox: str, lane: Lane, *, keep_going: Callable[[], bool]
 ) -> None:
     """Work off what is due in one mailbox, one row after the other, as long as ``keep_going`` says so."""
+    looked_at: datetime | None = None
     while keep_going():
         now = ctx.clock.now()
         with ctx.store.begin() as uow:
@@ -65,18 +66,24 @@ def drain(
             installation = uow.installations.get(installation_id) if lease else None
             uow.commit()
         if lease is None or installation is None:
+            looked_at = now
             break
         perform(ctx, lease, installation)
-    _ring_for_the_rest(ctx, installation_id, mailbox)
+    _ring_for_the_rest(ctx, installation_id, mailbox, lane, looked_at)
 
 
-def _ring_for_the_rest(ctx: Context, installation_id: InstallationId, mailbox: str) -> None:
-    """Whatever is left, now or in a while, in either lane: somebody is to come."""
+def _ring_for_the_rest(
+    ctx: Context, installation_id: InstallationId, mailbox: str, lane: Lane, looked_at: datetime | None
+) -> None:
+    """Whatever is left, now or in a while, in either lane: somebody is to come. ``looked_at``: when this lane had
+    nothing to take; what was due by then and is left waits for the mailbox's limit or pause, and whoever holds it up
+    looks again when done. Ringing for that would only go round in circles."""
     with ctx.store.begin() as uow:
         due = uow.outbox.next_due(installation_id, mailbox)
-    if due is not None:
-        wait = (due.due_at - ctx.clock.now()).total_seconds()
-        ctx.alarm(installation_id, mailbox, due.lane, max(0.0, wait))
+    if due is None or (looked_at is not None and due.lane == lane and due.due_at <= looked_at):
+        return
+    wait = (due.due_at - ctx.clock.now()).total_seconds()
+    ctx.alarm(installation_id, mailbox, due.lane, max(0.0, wait))
 
 
 def perform(ctx: Context, lease: Lease, installation: Installation) -> None:
