@@ -103,6 +103,7 @@ class Bench:
     store: Store
     variables: Mapping[str, str] = field(default_factory=dict)
     providers: tuple[str, ...] = ("google",)
+    real: Mapping[str, Provider] = field(default_factory=dict)
     accounts: dict[str, FakeAccount] = field(default_factory=dict)
     rings: list[tuple[str, str, str, float]] = field(default_factory=list)
     crm: FakeCrm = field(default_factory=FakeCrm)
@@ -131,7 +132,7 @@ class Bench:
             clock=self.clock,
             doorbell=self,
             meter=NullMeter(),
-            providers={name: self._provider(name) for name in self.providers},
+            providers={name: self._provider(name) for name in self.providers} | dict(self.real),
             crms={name: _faked(kind, self) for name, kind in kinds(Outbound(True), self.clock).items()},
             open_crm=lambda _installation: self.crm,
             deployment_id="test",
