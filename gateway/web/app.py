@@ -16,6 +16,7 @@ from gateway.core.errors import NotTrusted, OperatorFault
 from gateway.deployment import Gateway
 from gateway.web import cli, docs, openapi
 from gateway.web.api_conflicts import conflicts
+from gateway.web.api_operating import operating
 from gateway.web.api_tasks import tasks
 from gateway.web.api_users import users
 from gateway.web.connect import connect
@@ -50,7 +51,7 @@ def create_app(gateway: Gateway) -> Flask:
     add_headers(app)
     app.register_error_handler(Exception, _failed)
     app.register_blueprint(webhooks.blueprint(gateway.ctx))
-    for blueprint in (users, tasks, conflicts, connect, personal, health, site):
+    for blueprint in (users, tasks, conflicts, operating, connect, personal, health, site):
         app.register_blueprint(blueprint)
     for group in cli.GROUPS:
         app.cli.add_command(group)

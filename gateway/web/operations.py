@@ -108,7 +108,7 @@ USER_OPERATIONS: Final = (
         USERS,
         "List the calendars that can be chosen",
         {200: Answer("The writable calendars.", schemas.CalendarItem, many=True)},
-        refusals=(401, 404, 503),
+        refusals=(401, 403, 404, 409, 503),
     ),
     Operation(
         "put",
@@ -119,7 +119,7 @@ USER_OPERATIONS: Final = (
         _OK_CONNECTION,
         says="Linked events move to it in the background.",
         body=schemas.CalendarChoice,
-        refusals=(400, 401, 404),
+        refusals=(400, 401, 403, 404, 409, 503),
     ),
     Operation(
         "delete",
@@ -179,7 +179,7 @@ TASK_OPERATIONS: Final = (
         {200: Answer("The state.", schemas.SyncState)},
         says="For CRMs without a field for the switch; where there is one, write it there.",
         body=schemas.SyncSwitch,
-        refusals=(400, 401, 404, 409),
+        refusals=(400, 401, 403, 404, 409, 422, 503),
     ),
     Operation(
         "get",
@@ -227,7 +227,7 @@ CONFLICT_OPERATIONS: Final = (
         {200: Answer("The conflict, closed.", schemas.ConflictItem)},
         says="`crm` may be repeated. `calendar` patches the task at its current version: 409 if it has moved on.",
         body=schemas.Resolution,
-        refusals=(400, 401, 404, 409),
+        refusals=(400, 401, 403, 404, 409, 422, 503),
     ),
 )
 

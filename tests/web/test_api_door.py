@@ -15,6 +15,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "/v1/users/<path:uid>/connect-links": {"provider": "google"},
     "/v1/users/<path:uid>/calendar": {"calendar_id": "primary"},
     "/v1/users/<path:uid>/resync": {},
+    "/v1/parked/replay": {"reason": "forbidden"},
     "/v1/embed-tokens": {"user_id": "u-7"},
     "/v1/tasks/<path:tid>/sync": {"enabled": False},
     "/v1/conflicts/<path:cid>/resolve": {"keep": "crm"},
@@ -43,7 +44,7 @@ def a_conflict(bench: Bench, installation: Installation, task_id: str = "t-1") -
 def test_without_the_token_every_call_is_refused(bench: Bench, authorization: str | None) -> None:
     headers = {} if authorization is None else {"Authorization": authorization}
     asked = list(routes(bench.app, "/v1"))
-    assert len(asked) >= 14
+    assert len(asked) >= 18
     for method, rule in asked:
         path = path_of(rule, {"uid": "u-7", "tid": "t-1", "cid": "c-1"})
         answer = bench.app.test_client().open(path, method=method, json={}, headers=headers)
