@@ -14,6 +14,7 @@ from pathlib import Path
 
 import sandbox.crm
 import sandbox.google
+import sandbox.graph
 from sandbox.kit.clock import Clock
 from sandbox.kit.standin import StandIn
 
@@ -43,6 +44,11 @@ def _start(options: argparse.Namespace) -> list[StandIn]:
             options.google_port, clock, options.seed, quota_per_minute=options.quota_per_minute, **pace
         )
         running.append(google)
+    if options.graph_port is not None:
+        graph = sandbox.graph.start(
+            options.graph_port, clock, options.seed, quota_per_minute=options.quota_per_minute, **pace
+        )
+        running.append(graph)
     return running
 
 
@@ -50,7 +56,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m sandbox", description="Stand-ins for a CRM, Google and Microsoft.")
     parser.add_argument("--crm-port", type=int, metavar="N", help="serve the CRM on this port (0: any free one)")
     parser.add_argument("--google-port", type=int, metavar="N", help="serve Google Calendar on this port")
-    parser.add_argument("--graph-port", type=int, metavar="N", help="serve Microsoft Graph on this port")
+    parser.add_argument("--graph-port", type=int, metavar="N", help="serve Microsoft's login and Graph on this port")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="ids, tokens and chance follow from it")
     parser.add_argument("--notify-delay-ms", type=float, default=0, metavar="N", help="wait before a webhook or push")
     parser.add_argument("--latency-ms", type=float, default=0, metavar="N", help="wait before each answer")
