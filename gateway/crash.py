@@ -27,7 +27,7 @@ def arm(at: str) -> None:
 
 def crashpoint(name: str) -> None:
     """Die here, at once and without a goodbye, if this point is armed."""
-    if name != _Fuse.name:
+    if not name or name != _Fuse.name:
         return
     with _Fuse.lock:
         _Fuse.left -= 1

@@ -14,14 +14,16 @@ GONE: Final = "[redacted]"
 _LEAST = 6
 """A known secret shorter than this would take too many ordinary words along."""
 
+_HEADERS = "authorization|proxy-authorization|cookie|set-cookie|webhook-signature|x-goog-channel-token"
 _NAMES = (
-    "authorization|proxy-authorization|cookie|set-cookie|code_verifier|access_token|refresh_token|id_token|client_secret"
-    "|client_info|token|secret|password|passwd|api_key|signature|webhook-signature|x-goog-channel-token|clientstate"
-    "|validationtoken|title|summary|description|subject|notes"
+    "code_verifier|access_token|refresh_token|id_token|client_secret|client_info|token|secret|password|passwd|api_key"
+    "|signature|clientstate|validationtoken|title|summary|description|subject|notes"
 )
-_VALUE = r"(?:\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[^\s&,;}\]]+)"
+_QUOTED = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'"
+_VALUE = rf"(?:{_QUOTED}|[^\s&,;}}\]]+)"
 _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(rf"(?i)([\"']?\b(?:{_NAMES})[\"']?\s*[:=]\s*)(?:(?:bearer|basic) )?{_VALUE}"), rf"\1{GONE}"),
+    (re.compile(rf"(?i)(\b(?:{_HEADERS})[\"']?\s*[:=]\s*)(?:{_QUOTED}|[^\r\n]+)"), rf"\1{GONE}"),
+    (re.compile(rf"(?i)(\b(?:{_NAMES})[\"']?\s*[:=]\s*){_VALUE}"), rf"\1{GONE}"),
     (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{6,}"), rf"\1 {GONE}"),
     # An OAuth answer's, in a query or as JSON; the words alone are too common to be taken out everywhere.
     (re.compile(r"(?i)([?&](?:code|state)=)[^\s&\"']+"), rf"\1{GONE}"),
