@@ -53,7 +53,7 @@ class Judge:
 
     def event_is_gone(self, place: Place) -> None:
         if place == self.place:
-            self.place = self.base = None
+            self.place = None
 
     def read(self, event: Event) -> None:
         self._read = event
@@ -71,8 +71,8 @@ class Judge:
         """Created, perhaps in the place of one elsewhere, whose edits count as they were last read."""
         owed, values = self._note_of(event), of_event(event)
         earned: list[FieldConflict] = []
-        if self.base is not None and self._read is not None and self._read.id != event.id:
-            earned = [c for name in values if (c := self._overwritten(name, of_event(self._read)[name], values[name]))]
+        if self.place is not None and self._read is not None and self._read.id != event.id:
+            earned = [c for name in values if (c := self._overwritten(owed, name, of_event(self._read)[name], values[name]))]
         self._compare(owed, earned)
         self.place, self.base = place, dict(values)
         for name, value in values.items():
@@ -81,7 +81,7 @@ class Judge:
     def event_written(self, old: Event, new: Event) -> None:
         owed, before, after = self._note_of(new), of_event(old), of_event(new)
         assert self.base is not None, "an event nobody made"
-        earned = [c for name in after if (c := self._overwritten(name, before[name], after[name]))]
+        earned = [c for name in after if (c := self._overwritten(owed, name, before[name], after[name]))]
         self._compare(owed, earned)
         for name in after:
             if before[name] != after[name]:
@@ -109,7 +109,7 @@ class Judge:
         return {n: one[n] if one[n] != was else other[n] for n, was in self.base.items()}
 
     def at_rest(self, agreed: Agreed) -> None:
-        if self.base is not None:
+        if self.place is not None:
             self._claimed(agreed)
 
     # --- the promises
@@ -118,13 +118,15 @@ class Judge:
         assert event.number in self.notes, "written without a note"
         return self.notes[event.number]
 
-    def _overwritten(self, name: Field, old: Any, new: Any) -> FieldConflict | None:
-        """The conflict that people have earned where ``new`` takes the place of the event's ``old``."""
+    def _overwritten(self, owed: OwedEvent, name: Field, old: Any, new: Any) -> FieldConflict | None:
+        """The conflict that people have earned where ``new`` takes the place of the event's ``old``. A refusal may have
+        been lost on its way to the gateway."""
         assert self.base is not None
-        if old in (new, self.base[name]) or (name, old) in self.put_back:
+        earned = FieldConflict(name, old, new)
+        if old in (new, self.base[name]) or ((name, old) in self.put_back and earned not in owed.conflicts):
             return None
         assert new != self.base[name], f"the calendar's edit of {name} is lost"
-        return FieldConflict(name, old, new)
+        return earned
 
     def _compare(self, owed: OwedEvent, earned: list[FieldConflict]) -> None:
         assert list(owed.conflicts) == earned, f"noted {owed.conflicts}, earned {earned}"

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from gateway.core.model import Cause, Field, Look, Owner, Priority, Status, UserId
-from tests.core.world import Reading, World
+from tests.core.world import MOMENTS, Reading, World
 from tests.factories import FOURTH, NINE, TEN, THIRD
 
 TITLES = st.sampled_from(["Ada", "Bob", "Cat", "Dan"])
@@ -24,13 +24,19 @@ DUES = st.sampled_from([NINE, TEN, THIRD, FOURTH])
 EDITS = TITLES.map(lambda v: (Field.TITLE, v)) | DUES.map(lambda v: (Field.DUE, v))
 EVENT_NAME = {Field.TITLE: "title", Field.DUE: "start"}
 
-ACTS = st.one_of(
+Plan = list[tuple[str, tuple[str, tuple[Field, Any] | None]]]
+
+RACES = st.one_of(
     st.tuples(st.just("task"), EDITS),
     st.tuples(st.just("event"), EDITS),
-    st.tuples(st.sampled_from(["hear", "pull", "die", "die sending"]), st.none()),
+    st.tuples(st.sampled_from(["hear", "pull"]), st.none()),
 )
-PLANS = st.dictionaries(st.integers(-9, 8), ACTS, max_size=3)
-"""What happens just before (after: ``~n``) the effect with that number."""
+DEATHS = st.tuples(st.sampled_from(MOMENTS), st.tuples(st.sampled_from(["die", "die", "die sending"]), st.none()))
+PLANS = st.tuples(
+    st.lists(st.tuples(st.sampled_from(MOMENTS), RACES), max_size=2),
+    st.none() | DEATHS | st.tuples(st.just("after write"), st.just(("die", None))),
+).map(lambda plan: [*plan[0], *([plan[1]] if plan[1] else [])])
+"""What happens in the middle of a run: people's edits, messages, and often the worker's death."""
 
 
 class Edits(RuleBasedStateMachine):
@@ -58,19 +64,23 @@ class Edits(RuleBasedStateMachine):
             case _:
                 world.die_sending()
 
-    @rule(edit=EDITS)
-    def the_task_is_edited(self, edit: tuple[Field, Any]) -> None:
+    @rule(edit=EDITS, told=st.booleans())
+    def the_task_is_edited(self, edit: tuple[Field, Any], told: bool) -> None:
         self.act("task", edit)
+        if told:
+            self.act("hear", None)
 
-    @rule(edit=EDITS)
-    def the_event_is_edited(self, edit: tuple[Field, Any]) -> None:
+    @rule(edit=EDITS, told=st.booleans())
+    def the_event_is_edited(self, edit: tuple[Field, Any], told: bool) -> None:
         self.act("event", edit)
+        if told:
+            self.act("pull", None)
 
     @rule(field=st.sampled_from(Field), titles=st.tuples(TITLES, TITLES), dues=st.tuples(DUES, DUES))
     def both_are_edited(self, field: Field, titles: tuple[str, str], dues: tuple[Any, Any]) -> None:
         one, other = titles if field is Field.TITLE else dues
-        self.act("task", (field, one))
-        self.act("event", (field, other))
+        self.the_task_is_edited((field, one), told=True)
+        self.the_event_is_edited((field, other), told=True)
 
     @rule(back=st.integers(0, 3), thin=st.booleans())
     def a_delivery_comes(self, back: int, thin: bool) -> None:
@@ -87,8 +97,13 @@ class Edits(RuleBasedStateMachine):
         self.world.leave(self.readings[which % len(self.readings)])
 
     @rule(plan=PLANS)
-    def a_run(self, plan: dict[int, tuple[str, Any]]) -> None:
-        self.world.run({at: self._doing(*what) for at, what in plan.items()})
+    def a_run(self, plan: Plan) -> None:
+        self.world.run(*((at, self._doing(*what)) for at, what in plan))
+
+    @rule(plan=PLANS)
+    def a_run_that_reads(self, plan: Plan) -> None:
+        self.world.read_all_again()
+        self.a_run(plan)
 
     def _doing(self, name: str, edit: tuple[Field, Any] | None) -> Callable[[], None]:
         return lambda: self.act(name, edit)

@@ -5,7 +5,7 @@ It answers every effect as the real services do, in memory; every write that tak
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -45,6 +45,16 @@ from tests.fakes import written
 
 WRITES = (fx.WriteTask, fx.InsertEvent, fx.PatchEvent, fx.DeleteEvent)
 MANY_RUNS = 12
+
+
+MOMENTS = tuple(f"{when} {kind}" for when in ("before", "after") for kind in ("read", "note", "write", "end"))
+"""When something may happen in the middle of a run; "note" is a save before a write, "end" the last one."""
+
+
+def kind_of(effect: fx.Effect) -> str:
+    if isinstance(effect, fx.Save):
+        return "end" if effect.final else "note"
+    return "write" if isinstance(effect, WRITES) else "read"
 
 
 class Death(Exception):
@@ -218,9 +228,16 @@ class World:
 
     # --- runs
 
-    def run(self, meanwhile: Mapping[int, Callable[[], object]] | None = None) -> list[fx.Effect]:
-        """One run. ``meanwhile[n]`` happens just before the effect with that index, and may be the worker's death
-        (``die``) or be told to be it right after (``die_after``)."""
+    def run(self, *meanwhile: tuple[str, Callable[[], object]]) -> list[fx.Effect]:
+        """One run. ``meanwhile``: what happens "before write" or "after note" (see ``MOMENTS``), each once, perhaps the
+        worker's death (``die``)."""
+        planned = list(meanwhile)
+
+        def moment(when: str, effect: fx.Effect) -> None:
+            for one in [one for one in planned if one[0] == f"{when} {kind_of(effect)}"]:
+                planned.remove(one)
+                one[1]()
+
         self.owes_run, self.calls = False, []
         if self.link.status is not LinkStatus.LIVE:
             return self.calls
@@ -231,10 +248,10 @@ class World:
         try:
             while True:
                 self._next = effect = steps.send(answer)
-                (meanwhile or {}).get(len(self.calls), bool)()
+                moment("before", effect)
                 self.calls.append(effect)
                 answer = self.carry_out(effect)
-                (meanwhile or {}).get(~(len(self.calls) - 1), bool)()
+                moment("after", effect)
         except StopIteration:
             pass
         except (TryLater, Death):
