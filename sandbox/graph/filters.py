@@ -17,7 +17,7 @@ from sandbox.graph import errors, times
 from sandbox.graph.content import normal_id
 from sandbox.graph.schema import Complex
 
-_TOKEN: Final = re.compile(r"\s*('(?:[^']|'')*'|[()=,:]|[^\s()',:]+)")
+_TOKEN: Final = re.compile(r"\s*('(?:[^']|'')*'|\d{4}-\d\d-[^\s()',]+|[()=,:]|[^\s()',:]+)")
 _COMPARE: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "eq": operator.eq,
     "ne": operator.ne,

@@ -128,12 +128,12 @@ class GraphWorld:
         client = self.admin("clients")
         self.client_id, self.client_secret = client["client_id"], client["client_secret"]
 
-    def admin(self, name: str, **body: Any) -> Any:
+    def admin(self, name: str, /, **body: Any) -> Any:
         answer = self._http.post(f"{self.url}/_sandbox/{name}", json=body, timeout=10)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    def refused_admin(self, name: str, **body: Any) -> str:
+    def refused_admin(self, name: str, /, **body: Any) -> str:
         answer = self._http.post(f"{self.url}/_sandbox/{name}", json=body, timeout=10)
         assert answer.status_code == 400, answer.text
         return str(answer.json()["error"])
