@@ -21,10 +21,14 @@ from gateway.core.render import Rules
 
 
 class Reach(StrEnum):
-    """Whether the calendar in which an event lives can be read and written."""
+    """Whether the calendar in which an event lives can be read and written.
+
+    ``LEFT``: its connection has ended, and the event is a static copy that its person may take up again.
+    """
 
     NOW = "now"
     LATER = "later"
+    LEFT = "left"
     NEVER = "never"
 
 

@@ -17,9 +17,11 @@ from gateway.core.model import (
     OwedDelete,
     OwedEvent,
     Place,
+    Task,
 )
 from gateway.core.run import BELIEVE_AFTER, Run, Steps, believed
 from gateway.core.stories import Actor, Story
+from gateway.core.taking_up import taken_up, was_left
 
 
 def same_calendar(one: Place, other: Place) -> bool:
@@ -31,12 +33,16 @@ def learn_event(run: Run, where: fx.Whereabouts) -> Steps:
     """A pull's fresh reading if there is one, else what we last saw; a read where a write of ours is in doubt.
 
     A deletion that was noted is carried through, whatever has changed since: a worker that was paused may yet do it.
+    A static copy is kept in mind only as long as its task is on.
     """
     place, hint = run.link.place, run.event_hint
-    if place is None or where.old is fx.Reach.LATER:
+    waits = where.old is fx.Reach.LATER or (where.old is fx.Reach.LEFT and run.is_on)
+    if place is None or waits:
         return
-    if where.old is fx.Reach.NEVER:
+    if where.old in (fx.Reach.NEVER, fx.Reach.LEFT):
         run.forget_event()
+    elif was_left(run.memory):
+        yield from _take_up(run, where)
     elif isinstance(run.memory.owed, OwedDelete):
         yield from _carry_through(run)
     elif not run.is_on:
@@ -48,6 +54,21 @@ def learn_event(run: Run, where: fx.Whereabouts) -> Steps:
         run.takes_event(hint, is_read=False)
     else:
         run.event = run.memory.event
+
+
+def _take_up(run: Run, where: fx.Whereabouts) -> Steps:
+    """An event that was left as a static copy belongs to its task again. One that is gone was no event of the task's
+    when it went, so the switch stays on and a new one is made."""
+    if not run.is_on:
+        run.event = _something(run, run.place)
+        return
+    yield from read_event(run)
+    if isinstance(run.event, Event) and isinstance(run.task, Task):
+        rules = where.home.rules if where.home else where.rules
+        run.link = replace(run.link, memory=taken_up(run.memory, run.task, run.event, rules))
+        run.tell(Actor.GATEWAY, Story.EVENT_TAKEN_UP)
+    elif run.event is not None:
+        run.forget_event()
 
 
 def _something(run: Run, place: Place) -> Event:

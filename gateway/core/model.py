@@ -421,3 +421,6 @@ class ConnectionStatus(StrEnum):
 
 WRITABLE = frozenset({ConnectionStatus.CONNECTED, ConnectionStatus.SUSPECT})
 """Connections whose calendar may be written."""
+
+LEFT = frozenset({ConnectionStatus.DISCONNECTED, ConnectionStatus.REVOKED})
+"""Connections that have ended: their events stay as static copies, and may be taken up again."""

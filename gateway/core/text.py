@@ -56,6 +56,12 @@ def unstrike(title: str) -> str:
     return unicodedata.normalize("NFC", "".join(map(_unstruck, _CLUSTER.findall(title))))
 
 
+def is_struck(title: str) -> bool:
+    """Whether a calendar's raw title is struck through from end to end."""
+    told = clean(title)
+    return STROKE in told and strike(unstrike(told)) == told
+
+
 def clip(title: str, limit: int) -> str:
     """The title in at most ``limit`` code points: unchanged, or cut after a whole cluster, with an ellipsis.
 

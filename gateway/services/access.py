@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from gateway.core.errors import TryLater, Unauthorised
+from gateway.core.model import LEFT
 from gateway.core.ports import Account, Calendar, Style
 from gateway.core.records import Connection
 from gateway.services.context import Context
@@ -62,7 +63,7 @@ def _save_refreshed(ctx: Context, connection: Connection) -> tuple[str, Connecti
             connection.installation_id, connection.id, credential, connection.credential_version
         )
         uow.commit()
-    if not saved:
+    if not saved and connection.status not in LEFT:  # who leaves needs it once more, and nobody keeps it
         raise TryLater("the connection changed while its token was refreshed", after=BUSY_FOR)
     token = sign_in.access_token(credential, now)
     if token is None:

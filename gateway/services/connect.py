@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from gateway.core.errors import NotReadable
 from gateway.core.model import (
+    LEFT,
     WRITABLE,
     ConnectionId,
     ConnectionStatus,
@@ -28,8 +29,6 @@ from gateway.core.stories import Actor, Story
 from gateway.services.access import account_call
 from gateway.services.context import Context, calendar_mailbox, crm_mailbox
 from gateway.services.reports import ring_when_due
-
-LEFT = frozenset({ConnectionStatus.DISCONNECTED, ConnectionStatus.REVOKED})
 
 SINGLE_EDITS = 20
 """Up to this many links are owed as a person's own edit; more than that is a backfill."""

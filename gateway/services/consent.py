@@ -17,10 +17,10 @@ from datetime import timedelta
 from typing import Any
 
 from gateway.core.errors import AlreadyExists, TryLater
-from gateway.core.model import ConnectionId, ConnectionStatus, InstallationId, Reason, UserId
+from gateway.core.model import LEFT, ConnectionId, ConnectionStatus, InstallationId, Reason, UserId
 from gateway.core.ports import ConsentFailed, ConsentFailure, Grant, Mode
 from gateway.core.records import Connection
-from gateway.services.connect import LEFT, end, owe_tell
+from gateway.services.connect import end, owe_tell
 from gateway.services.context import Context, tag_of
 
 log = logging.getLogger(__name__)

@@ -11,11 +11,11 @@ from datetime import timedelta
 from typing import Any
 
 from gateway.core.errors import NotReadable
-from gateway.core.model import ConnectionStatus, InstallationId, Reason, TaskId
+from gateway.core.model import LEFT, ConnectionStatus, InstallationId, Reason, TaskId
 from gateway.core.records import Installation, InstallationStatus, Parked, Topic
 from gateway.core.repositories import UnitOfWork
 from gateway.services.catch_up import owe_catch_up
-from gateway.services.connect import LEFT, end
+from gateway.services.connect import end
 from gateway.services.context import Context
 from gateway.services.sweep import ring_due
 

@@ -15,13 +15,12 @@ from gateway.core.errors import (
     TargetGone,
     TryLater,
 )
-from gateway.core.model import ConnectionId, LinkId, LinkStatus, SubscriptionId, Task, TaskChanges, TaskGone
+from gateway.core.model import LEFT, ConnectionId, LinkId, LinkStatus, SubscriptionId, Task, TaskChanges, TaskGone
 from gateway.core.ports import Style
 from gateway.core.records import Connection, Installation, Lease, Subscription
 from gateway.core.schedule import gives_up
 from gateway.core.task_side import idempotency_key
 from gateway.services.access import OpenCalendar
-from gateway.services.connect import LEFT
 from gateway.services.context import Context
 from gateway.services.reports import owe_report
 

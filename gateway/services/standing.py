@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gateway.core.model import WRITABLE, ConnectionStatus, InstallationId, LinkStatus, UserId
+from gateway.core.model import LEFT, WRITABLE, ConnectionStatus, InstallationId, LinkStatus, UserId
 from gateway.core.records import Connection, LedgerCount
 from gateway.core.repositories import UnitOfWork
-from gateway.services.connect import LEFT, NoConnectionError
+from gateway.services.connect import NoConnectionError
 from gateway.services.context import Context
 
 

@@ -13,6 +13,7 @@ from gateway.core import effects as fx
 from gateway.core.errors import AlreadyExists, EventGone, Forbidden, Refused, StaleWrite, TargetGone
 from gateway.core.journey import journey
 from gateway.core.model import (
+    LEFT,
     WRITABLE,
     ConnectionId,
     ConnectionStatus,
@@ -176,7 +177,7 @@ class _World:
             if connection is not None:
                 self.connections[connection.id] = connection
         self._check_mailbox(mine, place)
-        old = self._reach(place)
+        old = self._reach(place, mine)
         if mine is None or mine.status not in (WRITABLE | _WAITING.keys()):
             return fx.Whereabouts(None, Reason.OWNER_NOT_CONNECTED, old, self._rules(mine))
         if mine.status in _WAITING:
@@ -197,7 +198,7 @@ class _World:
         own = event_id(self.ctx, connection, self.loaded.task_id, generation)
         return Place(connection.id, connection.calendar_id or "", own)
 
-    def _reach(self, place: Place | None) -> fx.Reach:
+    def _reach(self, place: Place | None, mine: Connection | None) -> fx.Reach:
         if place is None:
             return fx.Reach.NOW
         connection = self.connections.get(place.connection_id)
@@ -205,7 +206,9 @@ class _World:
             return fx.Reach.NEVER
         if connection.status in WRITABLE:
             return fx.Reach.NOW
-        return fx.Reach.LATER if connection.status in _WAITING else fx.Reach.NEVER
+        if connection.status in LEFT:
+            return fx.Reach.LEFT if mine is None or mine.id == connection.id else fx.Reach.NEVER
+        return fx.Reach.LATER
 
     def _rules(self, connection: Connection | None) -> Rules:
         style = style_of(self.installation)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from gateway.core.errors import AccessRevoked, NotReadable, SignInAgain, TargetGone, TryLater, Unauthorised
-from gateway.core.model import WRITABLE, ConnectionStatus, LinkStatus, Reason, Task
+from gateway.core.model import LEFT, WRITABLE, ConnectionStatus, LinkStatus, Reason, Task
 from gateway.core.ports import CalendarInfo, Mode
 from gateway.core.records import Connection, Installation
 from gateway.services import connect
@@ -103,7 +103,7 @@ def _heeding(ctx: Context, connection: Connection) -> Iterator[None]:
 def _revoked(ctx: Context, connection: Connection, why: str) -> None:
     with ctx.store.begin() as uow:
         current = uow.connections.lock(connection.installation_id, connection.id)
-        if current is not None and current.status not in connect.LEFT:
+        if current is not None and current.status not in LEFT:
             connect.end(ctx, uow, current, ConnectionStatus.REVOKED, Reason.REVOKED, patches=True, why=why)
         uow.commit()
 
