@@ -198,6 +198,16 @@ class World:
         if isinstance(self.task, TaskGone) and self.link.status is LinkStatus.LIVE:
             self._hint_task(ReadAgain(self.task.cause), self.link.task_version)
 
+    def tell(self, **changes: Any) -> None:
+        """The task is edited, and its delivery arrives at once."""
+        self.edit_task(**changes)
+        self.hear(max(self.history))
+
+    def show(self, **changes: Any) -> None:
+        """The event is edited, and a pull finds it at once."""
+        self.edit_event(**changes)
+        self.leave(self.look())
+
     def _hint_task(self, hint: TaskHint, version: int | None) -> None:
         self.link = replace(
             self.link, task_hint=hint, task_seq=self.link.task_seq + 1, task_version=version, status=LinkStatus.LIVE
