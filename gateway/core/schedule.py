@@ -25,7 +25,10 @@ GIVE_UP = timedelta(hours=72)
 LONGEST_ASKED = timedelta(days=1)
 
 _NOTHING = timedelta()
-_COALESCE = timedelta(seconds=1)
+COALESCE = timedelta(seconds=1)
+LOOKS_COALESCE = timedelta(milliseconds=250)
+"""For looks at a whole calendar: they write nothing, and every edit in that calendar waits for the next one."""
+
 _SAFETY_READ = timedelta(hours=24)
 _SAFETY_SPREAD = timedelta(hours=2)
 _FIRST_RECREATION = timedelta(minutes=1)
@@ -76,14 +79,14 @@ def gives_up(first_owed_at: datetime, now: datetime) -> bool:
     return now - first_owed_at >= GIVE_UP
 
 
-def coalesced(now: datetime, last_settled_at: datetime | None) -> datetime:
-    """When a run that is asked for now is due: at once, but not within 1 s of the end of the last run.
+def coalesced(now: datetime, last_settled_at: datetime | None, window: timedelta = COALESCE) -> datetime:
+    """When a run that is asked for now is due: at once, but not within a window (1 s) of the end of the last run.
 
-    Never later than 1 s from now, even if the last end lies in the future because a clock was set back.
+    Never later than that from now, even if the last end lies in the future because a clock was set back.
     """
     if last_settled_at is None:
         return now
-    return min(max(now, last_settled_at + _COALESCE), now + _COALESCE)
+    return min(max(now, last_settled_at + window), now + window)
 
 
 def renew_at(created_at: datetime, expires_at: datetime, jitter: float) -> datetime:

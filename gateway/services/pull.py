@@ -116,8 +116,9 @@ def _leave(
         again = False
         for one in found:
             again |= not _hint(ctx, uow, connection, one, mailbox)
-        uow.connections.count(inst, connection.id, LedgerCount(read=read))
+        # In the order in which a push that comes in at this moment does: else the two wait for each other.
         _remember(ctx, uow, connection, started, full=full)
+        uow.connections.count(inst, connection.id, LedgerCount(read=read))
         if again:
             uow.outbox.request(inst, Topic.PULL, connection.id, mailbox=mailbox, now=now)
         due = uow.outbox.settle(lease, now)

@@ -95,6 +95,7 @@ def perform(ctx: Context, lease: Lease, installation: Installation) -> None:
         ctx.meter.count("work", topic=lease.topic, outcome="lease_lost")
         log.info("the lease went to somebody else; this result is thrown away", extra=_fields(lease))
     except StoreDown:
+        _give_back(ctx, lease)
         raise
     except Exception as error:  # the last resort: logged, postponed, and parked in the end  # noqa: BLE001
         ctx.meter.count("work", topic=lease.topic, outcome=type(error).__name__)
@@ -102,6 +103,15 @@ def perform(ctx: Context, lease: Lease, installation: Installation) -> None:
             _after_failure(ctx, lease, installation, error)
         except LeaseLost:
             log.info("the lease went to somebody else while failing", extra=_fields(lease))
+
+
+def _give_back(ctx: Context, lease: Lease) -> None:
+    """The database refused, perhaps only this once (a deadlock): a lease left behind would keep everybody out until it
+    is cold."""
+    try:
+        _put_off(ctx, lease, timedelta(0), "store_down", counts=False)
+    except (StoreDown, LeaseLost) as error:
+        log.info("a lease could not be given back: %s", error, extra=_fields(lease))
 
 
 def _after_failure(ctx: Context, lease: Lease, installation: Installation, error: Exception) -> None:

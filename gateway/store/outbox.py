@@ -27,7 +27,7 @@ from gateway.core.errors import LeaseLost
 from gateway.core.model import InstallationId
 from gateway.core.ports import Clock, Lane
 from gateway.core.records import LEASE_FOR, Due, Lease, Parked, Topic
-from gateway.core.schedule import coalesced
+from gateway.core.schedule import COALESCE, LOOKS_COALESCE, coalesced
 from gateway.store import outbox_sql as sql
 
 CALENDAR_LIMIT = 2
@@ -64,7 +64,7 @@ class PgOutbox:
                 "mailbox": mailbox,
                 "lane": lane.value,
                 "now": now,
-                "soon": coalesced(now, now),
+                "soon": _soon(topic, now),
                 "wanted": now if due_at is None else max(now, due_at),
             },
         ).scalar_one()
@@ -112,7 +112,7 @@ class PgOutbox:
 
     def settle(self, lease: Lease, now: datetime) -> datetime | None:
         """Paid off; or due again, then when. Raises ``LeaseLost``."""
-        row = self._change(sql.SETTLE, lease, now=now, soon=coalesced(now, now))
+        row = self._change(sql.SETTLE, lease, now=now, soon=_soon(lease.topic, now))
         again: datetime | None = row.due_at
         return again
 
@@ -124,7 +124,7 @@ class PgOutbox:
 
     def park(self, lease: Lease, reason: str, now: datetime) -> None:
         """Set aside; but what was asked for while it ran is due again instead. Raises ``LeaseLost``."""
-        self._change(sql.PARK, lease, now=now, soon=coalesced(now, now), reason=reason)
+        self._change(sql.PARK, lease, now=now, soon=_soon(lease.topic, now), reason=reason)
 
     def cancel(self, installation_id: InstallationId, topic: Topic, key: str) -> None:
         """Owe it no more. Who holds a lease on it has lost it; nobody else may begin before that lease is cold."""
@@ -198,6 +198,11 @@ def limits(mailbox: str) -> tuple[int, int]:
     if mailbox.startswith("crm:"):
         return CRM_LIMIT, CRM_LIMIT
     return CALENDAR_LIMIT, CALENDAR_LIMIT - 1
+
+
+def _soon(topic: Topic, now: datetime) -> datetime:
+    """When a run may follow one that ends now."""
+    return coalesced(now, now, LOOKS_COALESCE if topic is Topic.PULL else COALESCE)
 
 
 def _lease(installation_id: InstallationId, row: Row[Any]) -> Lease:
