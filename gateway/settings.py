@@ -240,6 +240,11 @@ def _hosts(env: Environment) -> frozenset[str]:
     return frozenset(hosts)
 
 
+def named(name: str, variables: Mapping[str, str]) -> str:
+    """A secret that an operator has put into a variable of their own choice, for one command; empty where it is not."""
+    return variables.get(name, "").strip()
+
+
 # --- for tests ------------------------------------------------------------------------------------------------------
 
 

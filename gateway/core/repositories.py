@@ -168,7 +168,8 @@ class Links(Protocol):
         """Leave what the calendar told, if the memory is still at ``expected_rev`` (``None``: whatever it is)."""
 
     def save(self, link: Link, *, read_task_seq: int, read_event_seq: int) -> Link:
-        """Write all but hints of newer runs, unless the link has gone dormant meanwhile (raises ``LeaseLost``); clears a hint whose sequence is still the one read. ``memory_rev`` + 1.
+        """Write all but hints of newer runs, unless the link has gone dormant meanwhile (raises ``LeaseLost``); clears
+        a hint whose sequence is still the one read. ``memory_rev`` + 1.
         Where the event hint is newer than the one read it becomes "read again": it was taken under an older memory.
         ``task_version`` is taken from the link where no newer hint came in."""
 

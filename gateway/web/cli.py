@@ -18,6 +18,7 @@ from gateway.core.errors import Forbidden, GatewayError, NotReadable, TryLater, 
 from gateway.core.records import Parked
 from gateway.core.repositories import StoreDown
 from gateway.services import installations as use
+from gateway.settings import named
 from gateway.web import installation_settings
 from gateway.web.api import told_time
 from gateway.web.door import context, gateway
@@ -63,7 +64,7 @@ def installations() -> None:
 @_plainly
 def add(name: str, adapter: str, base_url: str, credentials_env: str, *, as_json: bool) -> None:
     """Add a CRM. Prints its key, webhook URL and secret, and API token: the token is shown only now."""
-    credentials = os.environ.get(credentials_env, "").strip()  # named by the operator: no setting of the deployment
+    credentials = named(credentials_env, os.environ)
     if not credentials:
         raise click.ClickException(f"{credentials_env} is not set. Put the CRM's token into it; it is not a parameter.")
     added = use.add(context(), name, adapter, base_url, credentials)

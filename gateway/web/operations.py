@@ -132,15 +132,6 @@ USER_OPERATIONS: Final = (
     ),
     Operation(
         "post",
-        "/v1/users/{uid}/adopt",
-        "adoptEvents",
-        USERS,
-        "Take up the events of an earlier connection",
-        {202: Answer("How many are taken up.", schemas.Counted)},
-        refusals=(401, 404, 409),
-    ),
-    Operation(
-        "post",
         "/v1/embed-tokens",
         "createEmbedToken",
         USERS,
@@ -232,8 +223,6 @@ CONFLICT_OPERATIONS: Final = (
 )
 
 OPERATING_OPERATIONS: Final = (
-    Operation("post", "/v1/users/{uid}/pause", "pauseUser", OPERATING, "Pause a user", {202: Answer("Changes wait.")}),
-    Operation("post", "/v1/users/{uid}/resume", "resumeUser", OPERATING, "Resume a user", {202: Answer("Resumed.")}),
     Operation("post", "/v1/pause", "pause", OPERATING, "Pause everything", {202: Answer("Changes wait.")}),
     Operation("post", "/v1/resume", "resume", OPERATING, "Resume everything", {202: Answer("Resumed.")}),
     Operation(
@@ -242,37 +231,10 @@ OPERATING_OPERATIONS: Final = (
         "resyncUser",
         OPERATING,
         "Compare all of a user's tasks afresh",
-        {200: Answer("With `dry_run`: what would be done.", schemas.Plan), 202: Answer("Asked for.", schemas.Plan)},
+        {202: Answer("Asked for.", schemas.Plan)},
         body=schemas.ResyncRequest,
         body_needed=False,
         refusals=(400, 401, 404),
-    ),
-    Operation(
-        "post",
-        "/v1/users/{uid}/preview",
-        "preview",
-        OPERATING,
-        "Tell what a change would do, without doing it",
-        {200: Answer("What would be done.", schemas.Plan)},
-        body=schemas.PreviewRequest,
-        refusals=(400, 401, 404),
-    ),
-    Operation(
-        "get",
-        "/v1/users/{uid}/export",
-        "exportUser",
-        OPERATING,
-        "Export everything held on a user",
-        {200: Answer("One JSON object.")},
-        refusals=(401, 404),
-    ),
-    Operation(
-        "delete",
-        "/v1/users/{uid}",
-        "eraseUser",
-        OPERATING,
-        "Erase everything held on a user",
-        {202: Answer("Tokens are erased at once, the rest follows.")},
     ),
     Operation(
         "get",
@@ -291,26 +253,5 @@ OPERATING_OPERATIONS: Final = (
         {202: Answer("How much.", schemas.Counted)},
         body=schemas.ReplayRequest,
         refusals=(400, 401),
-    ),
-    Operation(
-        "get", "/v1/held", "listHeld", OPERATING, "List held changes", {200: Answer("The list.", schemas.HeldList)}
-    ),
-    Operation(
-        "post",
-        "/v1/held/{id}/approve",
-        "approveHeld",
-        OPERATING,
-        "Let a held change happen",
-        {202: Answer("It happens.")},
-        refusals=(401, 404),
-    ),
-    Operation(
-        "post",
-        "/v1/held/{id}/drop",
-        "dropHeld",
-        OPERATING,
-        "Drop a held change",
-        {202: Answer("It is undone in the calendar where it can be.")},
-        refusals=(401, 404),
     ),
 )

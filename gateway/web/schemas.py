@@ -91,18 +91,6 @@ class ResyncRequest(Strict):
     dry_run = Flag(load_default=False, metadata=_about("Only tell what would be done."))
 
 
-class PreviewRequest(Strict):
-    """Ask what a change would do, without doing it: exactly one of the two."""
-
-    calendar_id = Text(validate=validate.Length(min=1, max=1024), metadata=_about("Another target calendar."))
-    settings = fields.Dict(keys=Text(), metadata=_about("Settings of the installation, as they would be."))
-
-    @validates_schema
-    def _exactly_one(self, data: Mapping[str, Any], **_: Any) -> None:
-        if len(data) != 1:
-            raise ValidationError("send either calendar_id or settings")
-
-
 class ReplayRequest(Strict):
     """Choose parked work to try again. What is done is decided from the present state, never from an old payload."""
 
@@ -269,21 +257,6 @@ class ParkedList(Open):
     """All parked work."""
 
     parked = fields.List(fields.Nested(ParkedItem), required=True)
-
-
-class HeldItem(Open):
-    """A mass change that waits for a yes."""
-
-    id = Text(required=True)
-    user_id = Text(required=True)
-    tasks = fields.Integer(required=True, metadata=_about("How many tasks it would switch off or move."))
-    held_at = Instant(required=True)
-
-
-class HeldList(Open):
-    """All held batches."""
-
-    held = fields.List(fields.Nested(HeldItem), required=True)
 
 
 class ProblemField(Open):

@@ -40,14 +40,15 @@ class Running:
 def demo(tmp_path: Path) -> Iterator[Running]:
     folder = tmp_path / "demo"
     environment = {**os.environ, "PORT": "0", "DEMO_DIR": str(folder)}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "sandbox.demo"],
-        cwd=REPOSITORY,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=(tmp_path / "stderr").open("w"),
-        text=True,
-    )
+    with (tmp_path / "stderr").open("w") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "sandbox.demo"],
+            cwd=REPOSITORY,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+        )
     assert process.stdout is not None
     line = process.stdout.readline()
     assert line.startswith("Desk: http://127.0.0.1:"), (tmp_path / "stderr").read_text()

@@ -362,7 +362,7 @@ def test_a_ring_of_two_is_tried_again_and_nobody_notices(store: PgStore):
         return store.run(work)
 
     assert at_once(partial(cross, a, b), partial(cross, b, a)) == [a, b]
-    assert len(tries) == 3
+    assert len(tries) >= 3, "at least one was in the other's way"
 
 
 def test_a_ring_is_given_up_after_the_last_attempt(store: PgStore):

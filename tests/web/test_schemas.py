@@ -39,8 +39,6 @@ def faults(schema: type[Schema], body: Any) -> list[tuple[str, str]]:
         (schemas.EmbedTokenRequest, {"user_id": "u-7"}, {"user_id": "u-7", "task_id": None, "ttl": 900}),
         (schemas.EmbedTokenRequest, {"user_id": "u", "ttl": 1}, {"user_id": "u", "task_id": None, "ttl": 1}),
         (schemas.ResyncRequest, {}, {"dry_run": False}),
-        (schemas.PreviewRequest, {"calendar_id": "c"}, {"calendar_id": "c"}),
-        (schemas.PreviewRequest, {"settings": {"busy": True}}, {"settings": {"busy": True}}),
         (schemas.ReplayRequest, {"reason": "forbidden"}, {"reason": "forbidden"}),
     ],
 )
@@ -75,8 +73,6 @@ def test_no_body_is_an_empty_one() -> None:
         (schemas.EmbedTokenRequest, {"user_id": "", "ttl": 901}, [("ttl", "invalid"), ("user_id", "invalid")]),
         (schemas.EmbedTokenRequest, {"user_id": "..", "ttl": "60"}, [("ttl", "invalid"), ("user_id", "invalid")]),
         (schemas.EmbedTokenRequest, {"user_id": "u", "ttl": 0}, [("ttl", "invalid")]),
-        (schemas.PreviewRequest, {}, [("body", "invalid")]),
-        (schemas.PreviewRequest, {"calendar_id": "c", "settings": {}}, [("body", "invalid")]),
         (schemas.ReplayRequest, {}, [("body", "invalid")]),
         (schemas.ReplayRequest, {"task": "t", "user": "u"}, [("body", "invalid")]),
         (schemas.ReplayRequest, {"from": "2026-12-01T10:00:00Z"}, [("body", "invalid")]),
