@@ -70,13 +70,8 @@ def status(answer: bytes) -> int:
     return int(answer.split(b" ", 2)[1])
 
 
-@pytest.fixture(scope="module")
-def server(
-    servers: embedded.Servers, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Server]:
+def start(database: str, log: Path, **more: str) -> Server:
     """The web process as the Procfile starts it, with its first installation out of the environment."""
-    name = f"web_{os.getpid()}"
-    database = embedded.create_database(servers, name, template=migrated_template)
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     crm = {
@@ -87,22 +82,32 @@ def server(
         "CRM_API_TOKEN": API_TOKEN,
     }
     env = {"PATH": os.environ.get("PATH", ""), "PYTHONUNBUFFERED": "1", "PORT": str(port)} | crm
-    env |= environment(database, "redis://127.0.0.1:1")
-    log = tmp_path_factory.mktemp("web") / "web.log"
+    env |= environment(database, "redis://127.0.0.1:1") | more
     command = [sys.executable, "-m", "gunicorn", "wsgi:app", "--bind", f"127.0.0.1:{port}"]
     child = Child("web", command, log, env, REPOSITORY)
     child.start()
     found = Server(child, port, database)
     until(lambda: _answers(found), DEADLINE_S, child.last_words)
+    return found
+
+
+@pytest.fixture(scope="module")
+def server(
+    servers: embedded.Servers, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """One for all tests here that do it no harm."""
+    name = f"web_{os.getpid()}"
+    database = embedded.create_database(servers, name, template=migrated_template)
+    found = start(database, tmp_path_factory.mktemp("web") / "web.log")
     yield found
-    child.kill()
+    found.child.kill()
     embedded.drop_database(servers, name)
 
 
 def _answers(server: Server) -> bool:
     try:
         return requests.get(f"http://127.0.0.1:{server.port}/healthz", timeout=2).ok
-    except requests.ConnectionError:
+    except (requests.ConnectionError, requests.Timeout):
         return False
 
 
@@ -190,3 +195,25 @@ def test_asked_to_stop_it_leaves_with_a_clean_code(server: Server) -> None:
     with psycopg.connect(server.database) as connection:
         found = connection.execute("SELECT count(*) FROM installations").fetchone()
     assert found == (1,)
+
+
+@pytest.mark.parametrize(
+    ("point", "kept", "again"), [("web_before_commit", 0, None), ("web_after_commit", 1, 200)], ids=["27", "28"]
+)
+def test_killed_in_the_middle_of_a_delivery(
+    database_url: str, tmp_path: Path, point: str, kept: int, again: int | None
+) -> None:
+    """No answer is given for what is not committed; what is committed is known when the sender comes back."""
+    server = start(database_url, tmp_path / "web.log", CRASH_AT=point, WEB_CONCURRENCY="1")
+    try:
+        raw = deliveries.raw(deliveries.event())
+        with pytest.raises(requests.ConnectionError):
+            requests.post(server.door, data=raw, headers=server.signed(raw, "killed"), timeout=10)
+        assert server.rows() == kept
+        if again is not None:
+            until(lambda: _answers(server), DEADLINE_S, server.child.last_words)
+            answer = requests.post(server.door, data=raw, headers=server.signed(raw, "killed"), timeout=10)
+            assert answer.status_code == again
+            assert server.rows() == kept
+    finally:
+        server.child.kill()

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from gateway import settings, wiring
+from gateway.core.model import InstallationId
 from gateway.core.ports import Lane
+from gateway.core.records import Installation, Topic
 from gateway.telemetry import NullMeter
 from sandbox import embedded
 from sandbox.child import Child
@@ -102,3 +107,46 @@ def test_a_wrong_setting_stops_the_start_with_its_name(start: Start, module: str
     assert child.wait(30) == 2
     assert "TOKEN_KEYS must hold keys of 32 bytes in base64. Example: TOKEN_KEYS=" in child.last_words()
     assert "short" not in child.last_words()
+
+
+@pytest.fixture
+def is_owed(database_url: str, redis_url: str) -> Iterator[Callable[[], bool]]:
+    """Owe one piece of work that needs nobody outside, without ringing; whether it still is owed."""
+    gateway = wiring.build(settings.load(environment(database_url, redis_url)))
+    name, now = InstallationId("inst"), datetime.now(UTC)
+    with gateway.store.begin() as uow:
+        uow.installations.add(Installation(name, "key", "CRM", "generic", "http://127.0.0.1:9"), b"hash")
+        uow.installations.caught_up(name, now)  # else the clock owes a catch-up, which nobody answers here
+        uow.outbox.request(name, Topic.REPORT, "no-such-link", mailbox="crm:inst", now=now)
+        uow.commit()
+
+    def look() -> bool:
+        with gateway.store.begin() as uow:
+            return uow.outbox.next_due(name, "crm:inst") is not None
+
+    yield look
+    gateway.store.close()  # type: ignore[attr-defined]
+
+
+def test_29_work_whose_ring_was_lost_is_found(
+    start: Start, database_url: str, redis_url: str, is_owed: Callable[[], bool]
+) -> None:
+    env = environment(database_url, redis_url)
+    start("-m", "workers", env=env)
+    assert is_owed()
+    start("-m", "workers.clock", env=env)
+    until(lambda: not is_owed(), 15)
+
+
+@pytest.mark.parametrize("point", ["worker_popped", "worker_before_lease"])
+def test_30_a_worker_killed_with_a_ring_in_its_hand(
+    start: Start, database_url: str, redis_url: str, is_owed: Callable[[], bool], point: str
+) -> None:
+    env = environment(database_url, redis_url)
+    start("-m", "workers.clock", env=env)
+    dying = start("-m", "workers", env=env | {"CRASH_AT": point})
+    until(lambda: dying.exit_code() == -signal.SIGKILL, 20, dying.last_words)
+    began = time.monotonic()
+    start("-m", "workers", env=env)
+    until(lambda: not is_owed(), 30)
+    assert time.monotonic() - began < 30
