@@ -72,7 +72,8 @@ class Judge:
         owed, values = self._note_of(event), of_event(event)
         earned: list[FieldConflict] = []
         if self.place is not None and self._read is not None and self._read.id != event.id:
-            earned = [c for name in values if (c := self._overwritten(owed, name, of_event(self._read)[name], values[name]))]
+            left = of_event(self._read)
+            earned = [c for name in values if (c := self._overwritten(owed, name, left[name], values[name]))]
         self._compare(owed, earned)
         self.place, self.base = place, dict(values)
         for name, value in values.items():

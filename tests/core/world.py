@@ -300,10 +300,11 @@ class World:
         raise AssertionError(effect)
 
     def _hiccup(self, side: str) -> bool:
-        """A "not found" that is not true; never twice in a row."""
+        """A "not found" that is not true; never twice before it was seen through."""
         lies = side in self.hiccups and side not in self._lied
-        (self._lied.add if lies else self._lied.discard)(side)
         self.hiccups.discard(side)
+        if lies:
+            self._lied.add(side)
         return lies
 
     def _write_task(self, effect: fx.WriteTask) -> Any:
@@ -403,6 +404,8 @@ class World:
         )
         memory = self.link.memory
         assert memory.task is None or memory.task == self.history[memory.task.version], "a task that never was"
+        self._lied -= {"task"} if memory.task_absent_at is None else set()
+        self._lied -= {"event"} if memory.absent_at is None else set()
         if isinstance(memory.owed, OwedEvent):
             self.judge.noted(memory.owed)
         self.opened.extend(save.opens)
