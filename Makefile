@@ -7,7 +7,7 @@ VENV := .venv/bin
 export PORT DEMO_DIR HYPOTHESIS_PROFILE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test demo lock clean
+.PHONY: help setup check test demo bench lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -26,9 +26,12 @@ test: setup ## the whole suite, on real servers and in a real browser (ARGS="-k 
 demo: setup ## everything on this machine, without an account: PORT=8080 DEMO_DIR=.demo
 	@exec $(VENV)/python -m sandbox.demo
 
+bench: setup ## benchmarks on the demo's set-up, each beside a plain baseline (QUICK=1, ARGS=reflect for one part)
+	@exec $(VENV)/python -m bench $(if $(QUICK),--quick) $(ARGS)
+
 lock: setup ## write constraints.txt anew from what requirements*.txt resolve to
 	@$(VENV)/python bin/lock.py
 
 clean: ## remove what setup, tests and demo made here
-	@rm -rf .venv .venv.lock .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* htmlcov tests/artefacts
+	@rm -rf .venv .venv.lock .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* htmlcov tests/artefacts bench/results
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
