@@ -9,6 +9,7 @@ from flask import Flask
 from werkzeug.wrappers import Request
 
 from sandbox.graph import admin, api, login
+from sandbox.graph.door import Door, bearer
 from sandbox.graph.recorder import Recorder
 from sandbox.graph.throttle import AtOnce, Who
 from sandbox.graph.world import World
@@ -54,7 +55,7 @@ def start(
     world = World(clock, sender, ledger, faults, quota_per_minute, seed)
     recorder = Recorder(on=record)
     app = Flask(__name__)
-    app.register_blueprint(api.blueprint(api.Door(world)))
+    app.register_blueprint(api.blueprint(Door(world)))
     app.register_blueprint(login.blueprint(world))
     app.register_blueprint(admin.blueprint(world))
     app.after_request(recorder.note)
@@ -76,7 +77,7 @@ def start(
 def _mailbox(world: World, environ: WSGIEnvironment) -> Who | None:
     """Whose mailbox a request of the gateway's is about; subscriptions are none of the mailbox's business."""
     path = environ["PATH_INFO"]
-    token = api.bearer(environ.get("HTTP_AUTHORIZATION", ""))
+    token = bearer(environ.get("HTTP_AUTHORIZATION", ""))
     if token is None or not path.startswith(f"/{api.VERSION}/") or path.startswith(f"/{api.VERSION}/subscriptions"):
         return None
     with world.lock:
@@ -86,7 +87,7 @@ def _mailbox(world: World, environ: WSGIEnvironment) -> Who | None:
 
 def _caller(world: World, asked: Request) -> Caller:
     """Who calls: known by the token in the header or form, also a dead one; the authorize page is the person's."""
-    token = api.bearer(asked.headers.get("Authorization", ""))
+    token = bearer(asked.headers.get("Authorization", ""))
     with world.lock:
         access = world.grants.access(token) if token is not None else None
         if access is not None:

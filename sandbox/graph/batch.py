@@ -10,15 +10,13 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qsl, urlsplit
+from typing import Any, Final
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from sandbox.graph import errors
 from sandbox.graph.call import Answer, Asked
+from sandbox.graph.door import Door
 from sandbox.kit.faults import Fault
-
-if TYPE_CHECKING:
-    from sandbox.graph.api import Door
 
 MOST: Final = 20
 
@@ -30,9 +28,9 @@ def serve(door: Door, asked: Asked, ids: Mapping[str, str]) -> Answer:
             _, person = door.identify(asked.headers)
         parts = _parts(asked)
     except errors.GraphError as error:
-        return Answer(error.body(ids), error.status, headers=error.headers)
+        return door.refused(error, ids)
     if asked.crowded:
-        return Answer(errors.mailbox_concurrency().body(ids), 429, headers={"Retry-After": "1"})
+        return door.refused(errors.mailbox_concurrency(), ids)
     answers: dict[str, Answer] = {}
     for number, part in enumerate(parts):
         crowd = door.world.quirks.crowded_batches
@@ -75,8 +73,8 @@ def _part(
     person: str,
 ) -> Answer:
     if any(before[one].status >= 400 for one in part.get("dependsOn") or []):
-        error = errors.GraphError(424, "FailedDependency", "A step that this one depends on has failed.")
-        return Answer(error.body(ids), 424)
+        text = "A step that this one depends on has failed."
+        return door.refused(errors.GraphError(424, "FailedDependency", text), ids)
     asked = replace(_asked(outer, part), crowded=crowded)
     fault = door.world.faults.match("in", asked.verb, f"/v1.0/{asked.path}", person)
     return door.serve(asked, ids) if fault is None else _misbehave(door, asked, ids, fault)
@@ -88,7 +86,7 @@ def _asked(outer: Asked, part: Mapping[str, Any]) -> Asked:
     body = part.get("body")
     return Asked(
         verb=str(part["method"]).upper(),
-        path=url.path.lstrip("/"),
+        path=unquote(url.path).lstrip("/"),
         query=dict(parse_qsl(url.query, keep_blank_values=True)),
         headers={**headers, "authorization": outer.headers.get("authorization", "")},
         body=b"" if body is None else json.dumps(body).encode(),
@@ -105,13 +103,15 @@ def _misbehave(door: Door, asked: Asked, ids: Mapping[str, str], fault: Fault) -
         case "delay" | "hold":
             time.sleep(fault.delay_s)
         case "drop":
-            return Answer(errors.GraphError(504, "GatewayTimeout", "").body(ids), 504)
+            return door.refused(_no_answer(), ids)
         case "duplicate":
             door.serve(asked, ids)
     answer = door.serve(asked, ids)
-    if fault.do != "cut_after_write":
-        return answer
-    return Answer(errors.GraphError(504, "GatewayTimeout", "").body(ids), 504, answer.events)
+    return door.refused(_no_answer(), ids) if fault.do == "cut_after_write" else answer
+
+
+def _no_answer() -> errors.GraphError:
+    return errors.GraphError(504, "GatewayTimeout", "The request timed out.")
 
 
 def _response(part_id: str, answer: Answer) -> dict[str, Any]:

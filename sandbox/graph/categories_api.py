@@ -21,13 +21,13 @@ def list_categories(call: Call) -> Answer:
 
 def create_category(call: Call) -> Answer:
     """A new category: 201; its name has to be another than those there are."""
-    schema.check(schema.CATEGORY, call.body)
-    name = call.body.get("displayName")
+    body = schema.check(schema.CATEGORY, call.body)
+    name = body.get("displayName")
     if not name:
         raise errors.invalid("A category has to have a displayName.")
     if any(one.name == name for one in call.mailbox.categories.values()):
         raise errors.category_exists()
-    category = Category(call.world.guid(), name, call.body.get("color") or "none")
+    category = Category(call.world.guid(), name, body.get("color") or "none")
     call.mailbox.categories[category.id] = category
     return _entity(call, category, 201)
 
@@ -39,11 +39,11 @@ def get_category(call: Call) -> Answer:
 
 def update_category(call: Call) -> Answer:
     """Another colour; the name is for ever."""
-    schema.check(schema.CATEGORY, call.body)
+    body = schema.check(schema.CATEGORY, call.body)
     category = _found(call)
-    if call.body.get("displayName") not in (None, category.name):
+    if body.get("displayName") not in (None, category.name):
         raise errors.invalid("The displayName of a category cannot be changed.")
-    changed = replace(category, colour=call.body.get("color") or category.colour)
+    changed = replace(category, colour=body.get("color") or category.colour)
     call.mailbox.categories[changed.id] = changed
     return _entity(call, changed, 200)
 

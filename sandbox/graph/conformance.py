@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from sandbox.graph import schema
+from sandbox.graph.errors import GraphError
 
 _ROOT: Final = "/v1.0/"
 _KINDS: Final = {
@@ -38,8 +39,11 @@ def check(entry: Mapping[str, Any]) -> list[str]:
     if kind is None or path.endswith("/reauthorize"):
         return []
     body = entry.get("body")
-    sent = schema.problems(kind, body) if isinstance(body, Mapping) else ()
-    wrong = [f"sent: {error.message}" for error in sent]
+    try:
+        schema.check(kind, body if isinstance(body, Mapping) else {})
+        wrong = []
+    except GraphError as error:
+        wrong = [f"sent: {error.message}"]
     return [f"{entry['method']} {path}: {text}" for text in (*wrong, *_answer_problems(kind, entry))]
 
 

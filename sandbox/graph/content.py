@@ -61,7 +61,7 @@ class Written:
 
 def read(body: Mapping[str, Any], before: When | None) -> Written:
     """Check a body and read it. ``before`` are the event's present times, ``None`` for a new event. Raises 400."""
-    schema.check(schema.EVENT, body)
+    body = schema.check(schema.EVENT, body)
     subject = body.get("subject")
     if subject is not None and len(subject) > _MAX_SUBJECT:
         raise errors.validation_failure()

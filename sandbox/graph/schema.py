@@ -174,11 +174,35 @@ USER: Final = Complex(
 _PLAIN: Final = {STRING: str, BOOLEAN: bool, NUMBER: int}
 
 
-def check(kind: Complex, body: Mapping[str, Any]) -> None:
-    """Raises GraphError 400 for a property that the type does not have, or a value of the wrong type."""
-    found = next(problems(kind, body), None)
-    if found is not None:
-        raise found
+def check(kind: Complex, body: Mapping[str, Any]) -> dict[str, Any]:
+    """The body with its values in their usual form.
+
+    Raises GraphError 400 for a property that the type does not have, or a value of the wrong type.
+    """
+    found: dict[str, Any] = _usual(kind, body)
+    wrong = next(problems(kind, found), None)
+    if wrong is not None:
+        raise wrong
+    return found
+
+
+def _usual(kind: Kind, value: Any) -> Any:
+    """Values in the form that they are answered in.
+
+    The case of an enumeration's names does not matter (Microsoft's own samples write ``"contentType": "HTML"``:
+    https://learn.microsoft.com/graph/api/user-post-events), and O365, a widely used client, sends booleans as text
+    (https://github.com/O365/python-o365, ``Event.to_api_data``).
+    """
+    match kind:
+        case Complex(open=False) if isinstance(value, Mapping):
+            return {name: _usual(kind.properties.get(name, ""), one) for name, one in value.items()}
+        case Many() if isinstance(value, list):
+            return [_usual(kind.of, one) for one in value]
+        case Choice() if isinstance(value, str):
+            return next((known for known in kind.values if known.lower() == value.lower()), value)
+        case "Edm.Boolean" if value in ("true", "false"):
+            return value == "true"
+    return value
 
 
 def problems(kind: Kind, value: Any, name: str = "") -> Iterator[errors.GraphError]:

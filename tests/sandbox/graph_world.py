@@ -157,8 +157,14 @@ class GraphWorld:
 
     def authorize(self, *scopes: str, tenant: str = "common", **more: str) -> requests.Response:
         """One request to the authorize endpoint, as the browser sends it; redirects are not followed."""
+        asked = {name: value for name, value in {**self.query(*scopes), **more}.items() if value}
+        url = f"{self.url}/{tenant}/oauth2/v2.0/authorize"
+        return self._http.get(url, params=asked, allow_redirects=False, timeout=10)
+
+    def query(self, *scopes: str) -> dict[str, str]:
+        """What the app asks the authorize endpoint with."""
         digest = hashlib.sha256(VERIFIER.encode()).digest()
-        query = {
+        return {
             "client_id": self.client_id,
             "redirect_uri": CALLBACK,
             "response_type": "code",
@@ -167,9 +173,6 @@ class GraphWorld:
             "code_challenge": base64.urlsafe_b64encode(digest).decode().rstrip("="),
             "code_challenge_method": "S256",
         }
-        asked = {name: value for name, value in {**query, **more}.items() if value}
-        url = f"{self.url}/{tenant}/oauth2/v2.0/authorize"
-        return self._http.get(url, params=asked, allow_redirects=False, timeout=10)
 
     def answer(self, email: str, decision: str = "allow", **more: Any) -> dict[str, str]:
         """What the app is sent when this person decides so."""

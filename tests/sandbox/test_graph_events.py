@@ -52,7 +52,7 @@ def test_a_transaction_id_creates_once(graph: GraphWorld) -> None:
         ({"body": {"contentType": "text", "text": "x"}}, "RequestBodyRead"),
         ({"attendees": [{"name": "Bob"}]}, "RequestBodyRead"),
         ({"subject": 5}, "RequestBodyRead"),
-        ({"isAllDay": "true"}, "RequestBodyRead"),
+        ({"isAllDay": "yes"}, "RequestBodyRead"),
         ({"showAs": "away"}, "RequestBodyRead"),
         ({"body": {"contentType": "markdown", "content": "x"}}, "RequestBodyRead"),
         ({"categories": "Urgent"}, "RequestBodyRead"),
@@ -246,6 +246,12 @@ def test_a_recurring_event_is_a_series_master(graph: GraphWorld) -> None:
     master = ann.patch(event_id, {"recurrence": daily}).json
     assert (master["id"], master["type"], master["recurrence"]) == (event_id, "seriesMaster", daily)
     assert ann.patch(event_id, {"recurrence": None}).json["type"] == "singleInstance"
+
+
+def test_names_in_any_case_and_booleans_as_text(graph: GraphWorld) -> None:
+    body = {"body": {"contentType": "HTML", "content": "x"}, "showAs": "Free", "isOnlineMeeting": "false"}
+    event = graph.person().add(body).json
+    assert (event["showAs"], event["isOnlineMeeting"], event["body"]["contentType"]) == ("free", False, "html")
 
 
 def test_a_body_has_to_be_json(graph: GraphWorld) -> None:

@@ -9,6 +9,7 @@ import pytest
 import requests
 
 import sandbox.graph
+from sandbox.graph import conformance
 from tests.sandbox.crm_world import eventually
 from tests.sandbox.graph_world import GraphWorld
 
@@ -112,3 +113,23 @@ def test_the_same_seed_gives_the_same_ids(graph: GraphWorld) -> None:
 def test_a_lifecycle_address_is_optional(graph: GraphWorld) -> None:
     graph.person()
     assert graph.admin("lifecycle", email=ANN, event="missed") == {"sent": 0}
+
+
+def test_conformance_finds_what_the_types_do_not_know() -> None:
+    asked = {"direction": "in", "method": "POST", "path": "/v1.0/me/events", "query": {}, "body": {"nope": 1}}
+    wrong = conformance.check({**asked, "status": 201, "answer": {"id": 1}})
+    for part in (
+        "sent: The property 'nope'",
+        "without @odata.context",
+        "property 'id'",
+        "without allowNew",
+        "@odata.etag",
+    ):
+        assert any(part in text for text in wrong), part
+    assert conformance.check({**asked, "status": 500, "answer": "oops"}) == [
+        "/v1.0/me/events: an error without Graph's error body"
+    ]
+    (half,) = conformance.check({**asked, "status": 400, "answer": {"error": {"code": "x"}}})
+    assert half.endswith("an error without code, message or innerError")
+    assert conformance.check({**asked, "status": 400}) == []
+    assert conformance.check({**asked, "direction": "out", "status": 202}) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -191,7 +192,7 @@ def _get(number: int, event_id: str, **more: Any) -> dict[str, Any]:
 def test_a_batch_of_twenty(graph: GraphWorld) -> None:
     ann = graph.person()
     ids = [ann.add({"subject": str(number)}, None, IMMUTABLE).json["id"] for number in range(19)]
-    parts = [_get(number, event_id) for number, event_id in enumerate([*ids, "gone"])]
+    parts = [_get(number, quote(event_id, safe="")) for number, event_id in enumerate([*ids, "gone"])]
     answer = ann.batch(*parts)
     found = _by_id(answer)
     assert [one["id"] for one in answer.json["responses"]] != [part["id"] for part in parts]
@@ -227,7 +228,10 @@ def test_a_batch_writes_and_waits(graph: GraphWorld) -> None:
     ],
 )
 def test_a_batch_that_is_not_one(graph: GraphWorld, parts: Any) -> None:
-    assert graph.person().batch(*parts).problem == (400, "BadRequest")
+    ann = graph.person()
+    assert ann.batch(*parts).problem == (400, "BadRequest")
+    for body in ({}, {"requests": "all"}, {"requests": [1]}):
+        assert ann.call("POST", "$batch", body).problem == (400, "BadRequest")
 
 
 def test_failures_inside_a_batch(graph: GraphWorld) -> None:
@@ -251,6 +255,10 @@ def test_failures_inside_a_batch(graph: GraphWorld) -> None:
     faulty = _by_id(app.batch(*parts))
     assert [faulty[str(number)]["status"] for number in range(3)] == [429, 504, 200]
     assert faulty["0"]["headers"]["Retry-After"] == "9"
+    for fault in ({"do": "cut_after_write"}, {"do": "duplicate"}, {"do": "delay", "delay_ms": 1}):
+        graph.admin("faults", match={"path": "me/events/"}, **fault)
+    shaky = _by_id(app.batch(*parts))
+    assert [shaky[str(number)]["status"] for number in range(3)] == [504, 200, 200]
     assert graph.api("nonsense").batch(*parts).problem == (401, "InvalidAuthenticationToken")
 
 

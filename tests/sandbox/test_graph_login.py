@@ -210,6 +210,10 @@ def test_registered_addresses_only(graph: GraphWorld, ann: Any) -> None:
 
 
 def test_prompt_none_and_a_fragment(graph: GraphWorld, ann: Any) -> None:
+    nobody = requests.get(f"{graph.url}/elsewhere.example/oauth2/v2.0/authorize", graph.query(), timeout=10)
+    assert "There is no account" in nobody.text
+    unclear = requests.post(graph.authorize().url, data={"email": ANN, "decision": "perhaps"}, timeout=10)
+    assert "Choose an account" in unclear.text
     assert answer_of(graph.authorize(prompt="none").headers["Location"])["error"] == "login_required"
     graph.admin("consent", email=ANN)
     assert "#code=" in graph.authorize(response_mode="fragment").headers["Location"]

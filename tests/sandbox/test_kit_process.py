@@ -18,7 +18,8 @@ REPOSITORY = Path(__file__).parents[2]
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_prints_its_addresses_shares_one_clock_and_stops_cleanly(tmp_path: Path, number: signal.Signals):
     clock_file = tmp_path / "clock"
-    options = ["--crm-port", "0", "--google-port", "0", "--clock-file", str(clock_file), "--seed", "3"]
+    ports = ["--crm-port", "0", "--google-port", "0", "--graph-port", "0"]
+    options = [*ports, "--clock-file", str(clock_file), "--seed", "3"]
     with subprocess.Popen([*COMMAND, *options], stdout=subprocess.PIPE, text=True, cwd=REPOSITORY) as process:
         assert process.stdout is not None
         urls = json.loads(process.stdout.readline())
@@ -26,7 +27,7 @@ def test_prints_its_addresses_shares_one_clock_and_stops_cleanly(tmp_path: Path,
         answer = requests.post(f"{urls['google_url']}/_sandbox/clock", json={"advance_s": 1}, timeout=5)
         process.send_signal(number)
         assert process.wait(10) == 0
-    assert set(urls) == {"crm_url", "google_url"}
+    assert set(urls) == {"crm_url", "google_url", "graph_url"}
     assert answer.json()["offset_s"] == float(clock_file.read_text()) == 91
 
 
