@@ -87,7 +87,7 @@ def _receive_crm(ctx: Context, key: str, headers: Mapping[str, str], raw: bytes)
         except NotTrusted:
             return NOT_TRUSTED
         except NotReadable as error:
-            return problem(400, "not_readable", error.hint, error.field)
+            return problem(400, "not_readable", error.hint, error.field) if installation else NOT_TRUSTED
         if installation is None:
             return NOT_TRUSTED
         receipt = ingest.receive_crm(ctx, uow, installation, delivery, raw, now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hmac
 import json
 import statistics
@@ -17,9 +18,11 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from gateway.core.errors import NotReadable
 from gateway.core.ports import Lane
 from gateway.core.records import InstallationStatus
 from gateway.core.repositories import StoreDown
+from gateway.core.signals import CrmDelivery
 from tests.crms.generic import deliveries
 from tests.crms.generic.deliveries import event, task
 from tests.webhooks.conftest import INSTALLATION, KEY, OTHER_KEY, Doors
@@ -98,6 +101,19 @@ def test_1_strangers_are_told_the_same_whatever_was_wrong(doors: Doors) -> None:
     assert answers[0].content_type == "application/problem+json"
     assert doors.kept() == NOTHING
     assert doors.bell.rung == []
+
+
+@pytest.mark.parametrize("error", [NotReadable("body", "send JSON"), None])
+def test_1_an_unknown_key_is_not_trusted_whatever_an_adapter_says(doors: Doors, error: Exception | None) -> None:
+    def read(*_: object) -> CrmDelivery:
+        if error:
+            raise error
+        return CrmDelivery(())
+
+    kind = dataclasses.replace(doors.gateway.ctx.crms["generic"], read_webhook=read)
+    object.__setattr__(doors.gateway.ctx, "crms", {"generic": kind})
+    assert doors.crm(key="nobody-has-this-key-0000").status_code == 401
+    assert doors.kept() == NOTHING
 
 
 def test_1_an_unknown_key_takes_the_same_time(doors: Doors) -> None:
