@@ -100,7 +100,7 @@ class PatchEvent:
 
 @dataclass(frozen=True, slots=True)
 class DeleteEvent:
-    """-> ``None``; an event that is not there is success."""
+    """-> ``None``; an event that is not there is success. At a former place also :class:`Unreachable`: not now."""
 
     place: Place
 

@@ -110,17 +110,18 @@ def _rest(run: Run, where: fx.Whereabouts, step: rc.Rest) -> Steps:
     run.closes.extend(step.closes)
     if step.agreed is not None:
         run.remember(agreed=step.agreed, refusals=step.refusals)
-    waits = step.ends and run.link.place is not None and where.old is fx.Reach.LATER
+    yield from _clear_leaving(run)
+    unreachable = run.link.place is not None and where.old is fx.Reach.LATER
+    waits = step.ends and (unreachable or bool(run.link.leaving))
     ends = step.ends and not waits
     run.link = replace(
         run.link,
         state=step.state,
-        reason=where.why_not if waits else step.reason,
+        reason=(where.why_not or step.reason) if waits else step.reason,
         reason_fields=step.fields,
         status=LinkStatus.OFF if ends else run.link.status,
         synced_at=run.now if step.state is State.SYNCED and run.wrote else run.link.synced_at,
     )
-    yield from _clear_leaving(run)
     _tell_rest(run, step, waits=waits)
     if ends:
         run.link = replace(run.link, memory=Memory(last_number=run.memory.last_number), place=None, event_url=None)
@@ -128,14 +129,17 @@ def _rest(run: Run, where: fx.Whereabouts, step: rc.Rest) -> Steps:
 
 
 def _clear_leaving(run: Run) -> Steps:
-    """Delete the event at its former places, now that all else is safe."""
+    """Delete the event at its former places, now that all else is safe; those out of reach just now stay noted."""
     if not run.link.leaving:
         return
     yield from run.save()
+    later = []
     for place in run.link.leaving:
-        yield fx.DeleteEvent(place)
-        run.tell(Actor.GATEWAY, Story.EVENT_MOVED)
-    run.link = replace(run.link, leaving=())
+        if isinstance((yield fx.DeleteEvent(place)), fx.Unreachable):
+            later.append(place)
+        else:
+            run.tell(Actor.GATEWAY, Story.EVENT_MOVED)
+    run.link = replace(run.link, leaving=tuple(later))
 
 
 def _tell_rest(run: Run, step: rc.Rest, *, waits: bool) -> None:

@@ -206,8 +206,8 @@ class Links(Protocol):
     def make_dormant(
         self, installation_id: InstallationId, connection_id: ConnectionId, reason: Reason, *, remember_switch: bool
     ) -> Sequence[tuple[LinkId, TaskId]]:
-        """In one statement: nothing more is written for these, their text is forgotten, their place is not. State
-        ``off`` with this reason. Gives back those that were live."""
+        """In one statement: nothing more is written for its user's links, their text is forgotten, their place is not.
+        State ``off`` with this reason. Gives back those that were live."""
 
 
 class Subscriptions(Protocol):

@@ -5,6 +5,7 @@ Leaving comes first: links go dormant in the commit before anything is patched o
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -29,6 +30,8 @@ from gateway.core.stories import Actor, Story
 from gateway.services.access import account_call
 from gateway.services.context import Context, calendar_mailbox, crm_mailbox
 from gateway.services.reports import ring_when_due
+
+log = logging.getLogger(__name__)
 
 SINGLE_EDITS = 20
 """Up to this many links are owed as a person's own edit; more than that is a backfill."""
@@ -145,7 +148,6 @@ def end(
     reason: Reason,
     *,
     patches: bool,
-    why: str | None = None,
     dormant: bool = True,
 ) -> Connection:
     """Dormant first; then the revocation, the switches and the news are owed, all in this transaction.
@@ -155,7 +157,7 @@ def end(
     inst, now = connection.installation_id, ctx.clock.now()
     revoked = status is ConnectionStatus.REVOKED
     current = uow.connections.lock(inst, connection.id) or connection
-    ended = replace(current, status=status, reason=why or reason.value, since=now, next_read_at=None)
+    ended = replace(current, status=status, reason=reason.value, since=now, next_read_at=None)
     uow.connections.save(ended)
     uow.outbox.cancel_mailbox(inst, calendar_mailbox(connection.id))
     links = uow.links.make_dormant(inst, connection.id, reason, remember_switch=revoked) if dormant else ()
@@ -193,38 +195,46 @@ def _say_goodbye(
 # --- lost -----------------------------------------------------------------------------------------------------------
 
 
-def _of_lease(uow: UnitOfWork, lease: Lease) -> Connection | None:
-    """The connection whose calendar this work calls."""
-    prefix, _, name = lease.mailbox.partition(":")
-    return uow.connections.get(lease.installation_id, ConnectionId(name)) if prefix == "cal" else None
+def of_mailbox(mailbox: str) -> ConnectionId | None:
+    """The connection whose calendar is called by the work of a mailbox."""
+    prefix, _, name = mailbox.partition(":")
+    return ConnectionId(name) if prefix == "cal" else None
 
 
-def access_revoked(ctx: Context, lease: Lease, why: str) -> None:
-    """The provider took the access away: once, however many jobs notice (B21)."""
+def access_revoked(
+    ctx: Context, inst: InstallationId, connection_id: ConnectionId, why: str, *, noticed_by: Lease | None = None
+) -> None:
+    """The provider took the access away: once, however many jobs notice (B21). ``why``: its code, for the log.
+    ``noticed_by``: the connection's own work, which ends with it. Raises ``LeaseLost``."""
     with ctx.store.begin() as uow:
-        connection = _of_lease(uow, lease)
+        connection = uow.connections.lock(inst, connection_id)
+        if noticed_by is not None:
+            uow.outbox.settle(noticed_by, ctx.clock.now())
+            uow.outbox.cancel(inst, noticed_by.topic, noticed_by.key)
         if connection is not None and connection.status not in LEFT:
-            end(ctx, uow, connection, ConnectionStatus.REVOKED, Reason.REVOKED, patches=True, why=why)
-        uow.outbox.cancel(lease.installation_id, lease.topic, lease.key)
+            end(ctx, uow, connection, ConnectionStatus.REVOKED, Reason.REVOKED, patches=True)
+            log.warning("a provider has withdrawn an access: %s", why, extra={"connection": connection_id})
         uow.commit()
 
 
-def must_sign_in(ctx: Context, lease: Lease, why: str) -> None:
+def must_sign_in(ctx: Context, inst: InstallationId, connection_id: ConnectionId, why: str) -> None:
     """The provider wants to see the person again: changes wait, switches stay on for now."""
-    _mark(ctx, lease, ConnectionStatus.REAUTHORIZE, why)
+    _mark(ctx, inst, connection_id, ConnectionStatus.REAUTHORIZE, Reason.REAUTHORIZE)
+    log.warning("a provider wants to see its person again: %s", why, extra={"connection": connection_id})
 
 
-def calendar_gone(ctx: Context, lease: Lease) -> None:
+def calendar_gone(ctx: Context, inst: InstallationId, connection_id: ConnectionId) -> None:
     """The target calendar is gone, or out of reach: one notice, switches stay on, changes wait (B32)."""
-    _mark(ctx, lease, ConnectionStatus.CALENDAR_GONE, "calendar_gone")
+    _mark(ctx, inst, connection_id, ConnectionStatus.CALENDAR_GONE, Reason.CALENDAR_GONE)
 
 
-def _mark(ctx: Context, lease: Lease, status: ConnectionStatus, why: str) -> None:
+def _mark(
+    ctx: Context, inst: InstallationId, connection_id: ConnectionId, status: ConnectionStatus, reason: Reason
+) -> None:
     with ctx.store.begin() as uow:
-        found = _of_lease(uow, lease)
-        connection = uow.connections.lock(lease.installation_id, found.id) if found else None
+        connection = uow.connections.lock(inst, connection_id)
         if connection is not None and connection.status in WRITABLE:
-            marked = replace(connection, status=status, reason=why, since=ctx.clock.now())
+            marked = replace(connection, status=status, reason=reason.value, since=ctx.clock.now())
             uow.connections.save(marked)
             owe_all(ctx, uow, marked)
             owe_tell(ctx, uow, marked)
@@ -240,5 +250,5 @@ def give_up_waiting(ctx: Context, connection: Connection) -> None:
     with ctx.store.begin() as uow:
         current = uow.connections.lock(connection.installation_id, connection.id)
         if current is not None and current.status is ConnectionStatus.REAUTHORIZE:
-            end(ctx, uow, current, ConnectionStatus.REVOKED, Reason.REVOKED, patches=True, why=current.reason)
+            end(ctx, uow, current, ConnectionStatus.REVOKED, Reason.REVOKED, patches=True)
         uow.commit()

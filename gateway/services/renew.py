@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 
+from gateway.core.errors import Forbidden, TargetGone
 from gateway.core.model import WRITABLE, ConnectionId, SubscriptionId
 from gateway.core.ports import Lane
 from gateway.core.records import Connection, Installation, Lease, Subscription, Topic
@@ -69,7 +70,10 @@ def _create(ctx: Context, lease: Lease, installation: Installation, connection: 
         uow.commit()
     address = f"{ctx.public_url}/webhooks/calendar/{connection.provider}"
     opened = OpenCalendar(ctx, connection, style_of(installation))
-    watch = opened.call(lambda c: c.watch(row.id, secret, address))
+    try:
+        watch = opened.call(lambda c: c.watch(row.id, secret, address))
+    except Forbidden as gone:
+        raise TargetGone(str(gone)) from gone
     return replace(
         row,
         state="live",

@@ -1,4 +1,4 @@
-"""What a task's banner and a user's settings page in the CRM are told: one report per transition."""
+"""What a task's banner in the CRM is told: one report per transition."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gateway.core.model import ConnectionId, Day, LinkId, LinkStatus, Moment, Reason, State
-from gateway.core.ports import ConnectionReport, StateReport
-from gateway.core.records import Conflict, Connection, Installation, Lease, Link, Topic
+from gateway.core.model import Day, LinkId, LinkStatus, Moment, Reason, State
+from gateway.core.ports import StateReport
+from gateway.core.records import Conflict, Installation, Lease, Link, Topic
 from gateway.core.repositories import UnitOfWork
 from gateway.services.context import Context, crm_mailbox
 
@@ -98,27 +98,6 @@ def send_report(ctx: Context, lease: Lease, installation: Installation) -> None:
     with ctx.store.begin() as uow:
         uow.outbox.settle(lease, ctx.clock.now())
         uow.commit()
-
-
-def send_connection(ctx: Context, lease: Lease, installation: Installation) -> None:
-    """Tell the CRM how a user's connection stands."""
-    with ctx.store.begin() as uow:
-        connection = uow.connections.get(installation.id, ConnectionId(lease.key))
-    if connection is not None:
-        ctx.open_crm(installation).report_connection(connection.user_id, connection_report(connection))
-    with ctx.store.begin() as uow:
-        uow.outbox.settle(lease, ctx.clock.now())
-        uow.commit()
-
-
-def connection_report(connection: Connection) -> ConnectionReport:
-    """A connection as its user's settings page shows it."""
-    return ConnectionReport(
-        status=connection.status.value,
-        provider=connection.provider,
-        account_email=connection.email,
-        reason=connection.reason,
-    )
 
 
 def set_state(

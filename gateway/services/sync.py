@@ -6,11 +6,22 @@ A transaction is open only to load and to save; every save is refused once the l
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any, assert_never
 
 from gateway.core import effects as fx
-from gateway.core.errors import AlreadyExists, EventGone, Forbidden, Refused, StaleWrite, TargetGone
+from gateway.core.errors import (
+    AccessRevoked,
+    AlreadyExists,
+    EventGone,
+    Forbidden,
+    Refused,
+    SignInAgain,
+    StaleWrite,
+    TargetGone,
+)
 from gateway.core.journey import journey
 from gateway.core.model import (
     LEFT,
@@ -23,8 +34,8 @@ from gateway.core.model import (
     Reason,
     UserId,
 )
-from gateway.core.ports import Crm, Mark
-from gateway.core.records import Connection, Entry, Installation, Lease, LedgerCount, Link
+from gateway.core.ports import Calendar, Crm, Mark
+from gateway.core.records import Connection, Entry, Installation, Lease, LedgerCount, Link, Topic
 from gateway.core.render import Rules
 from gateway.core.stories import Actor, Story
 from gateway.services.access import OpenCalendar
@@ -38,6 +49,20 @@ _WAITING = {
     ConnectionStatus.CALENDAR_GONE: Reason.CALENDAR_GONE,
     ConnectionStatus.PAUSED: Reason.PAUSED,
 }
+
+
+LOOK_BACK_AFTER = timedelta(hours=1)
+"""When a former place is tried again that was out of reach."""
+
+Lost = AccessRevoked | SignInAgain | TargetGone
+
+
+class OthersError(Exception):
+    """What is lost is another connection's than the one in whose mailbox this work waits: a former owner's."""
+
+    def __init__(self, connection_id: ConnectionId, lost: Lost) -> None:
+        super().__init__(type(lost).__name__)
+        self.connection_id, self.lost = connection_id, lost
 
 
 class ElsewhereError(Exception):
@@ -121,16 +146,29 @@ class _World:
             self.calendars[key] = OpenCalendar(self.ctx, connection, style_of(self.installation), place.calendar_id)
         return self.calendars[key]
 
+    def _call(self, place: Place, act: Callable[[Calendar], Any]) -> Any:
+        """One call on the calendar of a place. Whose access is lost, is told by the error's kind."""
+        try:
+            return self._calendar(place).call(act)
+        except (AccessRevoked, SignInAgain) as lost:
+            raise self._whose(place, lost) from lost
+        except Forbidden as gone:
+            raise TargetGone(str(gone)) from gone
+
+    def _whose(self, place: Place, lost: Lost) -> Exception:
+        mine = calendar_mailbox(place.connection_id) == self.lease.mailbox
+        return lost if mine else OthersError(place.connection_id, lost)
+
     def _is_target(self, place: Place) -> bool:
         return self.connections[place.connection_id].calendar_id == place.calendar_id
 
     def _read_event(self, place: Place) -> Any:
         self.read += 1
         try:
-            return self._calendar(place).call(lambda c: c.get(place.event_id))
-        except (TargetGone, Forbidden) as gone:
+            return self._call(place, lambda c: c.get(place.event_id))
+        except TargetGone as gone:
             if self._is_target(place):
-                raise TargetGone(str(gone)) from gone
+                raise self._whose(place, gone) from gone
             return fx.Unreachable()
 
     def _insert(self, effect: fx.InsertEvent) -> Any:
@@ -138,32 +176,35 @@ class _World:
         place = effect.place
         mark = Mark(self.connections[place.connection_id].tag, self.loaded.id)
         try:
-            return self._calendar(place).call(lambda c: c.insert(place.event_id, mark, effect.write))
+            return self._call(place, lambda c: c.insert(place.event_id, mark, effect.write))
         except AlreadyExists:
             return fx.Taken()
-        except Forbidden as gone:
-            raise TargetGone(str(gone)) from gone
 
     def _patch(self, effect: fx.PatchEvent) -> Any:
         self.written += 1
         place = effect.place
         try:
-            return self._calendar(place).call(lambda c: c.patch(place.event_id, effect.write, effect.etag))
+            return self._call(place, lambda c: c.patch(place.event_id, effect.write, effect.etag))
         except StaleWrite:
             return fx.Stale()
         except EventGone:
             return fx.Missing()
-        except Forbidden as gone:
-            raise TargetGone(str(gone)) from gone
 
-    def _delete(self, place: Place) -> None:
+    def _delete(self, place: Place) -> fx.Unreachable | None:
+        """Where a connection has ended its events stay as copies; where it waits for its person they wait too."""
+        connection = self.connections.get(place.connection_id)
+        if connection is None or connection.status in LEFT:
+            return None
+        if connection.status not in WRITABLE:
+            return fx.Unreachable()
         self.written += 1
         try:
-            self._calendar(place).call(lambda c: c.delete(place.event_id))
-        except (TargetGone, Forbidden) as gone:
+            self._call(place, lambda c: c.delete(place.event_id))
+        except TargetGone as gone:
             if self._is_target(place):
-                raise TargetGone(str(gone)) from gone
+                raise self._whose(place, gone) from gone
             log.info("the old calendar is gone, and the event with it", extra={"link": self.loaded.id})
+        return None
 
     # --- the store ---
 
@@ -245,6 +286,9 @@ class _World:
             self._count(uow, link)
             if save.final:
                 owe_report(ctx, uow, link)
+                if link.leaving:
+                    again = now + LOOK_BACK_AFTER
+                    uow.outbox.request(inst, Topic.SYNC, link.id, mailbox=self.lease.mailbox, now=now, due_at=again)
                 due = uow.outbox.settle(self.lease, now)
                 if due is not None:
                     wait = (due - now).total_seconds()

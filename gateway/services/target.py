@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 
 from gateway.core.errors import AccessRevoked, NotReadable, SignInAgain, TargetGone, TryLater, Unauthorised
-from gateway.core.model import LEFT, WRITABLE, ConnectionStatus, LinkStatus, Reason, Task
+from gateway.core.model import LinkStatus, Task
 from gateway.core.ports import CalendarInfo, Mode
 from gateway.core.records import Connection, Installation
 from gateway.services import connect
@@ -90,30 +89,11 @@ def _heeding(ctx: Context, connection: Connection) -> Iterator[None]:
     try:
         yield
     except AccessRevoked as dead:
-        _revoked(ctx, connection, dead.reason)
+        connect.access_revoked(ctx, connection.installation_id, connection.id, dead.reason)
         raise
     except SignInAgain as wish:
-        _must_sign_in(ctx, connection, wish.reason)
+        connect.must_sign_in(ctx, connection.installation_id, connection.id, wish.reason)
         raise
     except Unauthorised as refused:
         # A fresh token was refused: only the token endpoint may say that a grant is dead.
         raise TryLater("the provider refuses a fresh access token") from refused
-
-
-def _revoked(ctx: Context, connection: Connection, why: str) -> None:
-    with ctx.store.begin() as uow:
-        current = uow.connections.lock(connection.installation_id, connection.id)
-        if current is not None and current.status not in LEFT:
-            connect.end(ctx, uow, current, ConnectionStatus.REVOKED, Reason.REVOKED, patches=True, why=why)
-        uow.commit()
-
-
-def _must_sign_in(ctx: Context, connection: Connection, why: str) -> None:
-    with ctx.store.begin() as uow:
-        current = uow.connections.lock(connection.installation_id, connection.id)
-        if current is not None and current.status in WRITABLE:
-            marked = replace(current, status=ConnectionStatus.REAUTHORIZE, reason=why, since=ctx.clock.now())
-            uow.connections.save(marked)
-            connect.owe_all(ctx, uow, marked)
-            connect.owe_tell(ctx, uow, marked)
-        uow.commit()

@@ -21,13 +21,13 @@ from gateway.core.errors import (
     TryLater,
     Unauthorised,
 )
-from gateway.core.model import InstallationId, LinkId, Reason, State
+from gateway.core.model import ConnectionId, InstallationId, LinkId, Reason, State
 from gateway.core.ports import Lane
 from gateway.core.records import Entry, Installation, InstallationStatus, Lease, Topic
 from gateway.core.repositories import StoreDown, UnitOfWork
 from gateway.core.schedule import gives_up, retry_after
 from gateway.core.stories import Actor, Story
-from gateway.services import catch_up, connect, leave, pull, renew, reports, sync
+from gateway.services import catch_up, connect, leave, pull, renew, reports, sync, telling
 from gateway.services.context import Context
 from gateway.services.reports import ring_when_due
 
@@ -39,7 +39,7 @@ HANDLERS: Mapping[Topic, Handler] = {
     Topic.SYNC: sync.sync,
     Topic.PULL: pull.pull,
     Topic.REPORT: reports.send_report,
-    Topic.TELL: reports.send_connection,
+    Topic.TELL: telling.send_connection,
     Topic.SUBSCRIBE: renew.subscribe,
     Topic.UNSUBSCRIBE: leave.unsubscribe,
     Topic.REVOKE: leave.revoke,
@@ -120,14 +120,10 @@ def _after_failure(ctx: Context, lease: Lease, installation: Installation, error
             _put_off(ctx, lease, timedelta(0), "belongs to another mailbox", counts=False, mailbox=mailbox)
         case TryLater():
             _later(ctx, lease, error)
-        case AccessRevoked(reason=reason):
-            connect.access_revoked(ctx, lease, reason)
-        case SignInAgain(reason=reason):
-            connect.must_sign_in(ctx, lease, reason)
-            _put_off(ctx, lease, timedelta(0), reason, counts=False)
-        case TargetGone():
-            connect.calendar_gone(ctx, lease)
-            _put_off(ctx, lease, timedelta(0), "calendar_gone", counts=False)
+        case sync.OthersError(connection_id=whose, lost=lost):
+            _take_to_heart(ctx, lease, whose, lost)
+        case AccessRevoked() | SignInAgain() | TargetGone():
+            _take_to_heart(ctx, lease, connect.of_mailbox(lease.mailbox), error)
         case Unauthorised():
             _crm_refuses_us(ctx, lease, installation)
         case Forbidden():
@@ -141,6 +137,25 @@ def _after_failure(ctx: Context, lease: Lease, installation: Installation, error
         case _:
             log.error("work failed unexpectedly", extra=_fields(lease), exc_info=error)
             _later(ctx, lease, TryLater(type(error).__name__))
+
+
+def _take_to_heart(ctx: Context, lease: Lease, whose: ConnectionId | None, lost: sync.Lost) -> None:
+    """A connection has lost its access or its calendar: noted there once, then this work decides anew. Of a connection
+    that has ended nothing is owed any more."""
+    if whose is None:
+        raise ValueError("work that calls no calendar cannot lose one")
+    inst = lease.installation_id
+    match lost:
+        case AccessRevoked(reason=reason):
+            own = whose == connect.of_mailbox(lease.mailbox)
+            connect.access_revoked(ctx, inst, whose, reason, noticed_by=lease if own else None)
+            if own:
+                return
+        case SignInAgain(reason=reason):
+            connect.must_sign_in(ctx, inst, whose, reason)
+        case TargetGone():
+            connect.calendar_gone(ctx, inst, whose)
+    _put_off(ctx, lease, timedelta(0), type(lost).__name__, counts=False)
 
 
 def _fields(lease: Lease) -> dict[str, object]:

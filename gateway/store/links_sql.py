@@ -130,7 +130,10 @@ WITH link AS (
         task_hint = NULL, task_seq = task_seq + 1, event_hint = NULL, event_seq = event_seq + 1,
         seen_etag = NULL, seen_number = NULL, ends_at = NULL
     WHERE installation_id = :installation AND status = 'live' AND (
-        connection_id = :connection
+        -- A task that has gone to another owner only waits for its event to leave this calendar.
+        (connection_id = :connection AND (owner_id IS NULL OR owner_id = (
+            SELECT c.user_id FROM connections AS c WHERE c.installation_id = :installation AND c.id = :connection
+        )))
         OR (connection_id IS NULL AND owner_id = (
             SELECT c.user_id FROM connections AS c
             WHERE c.installation_id = :installation AND c.id = :connection AND NOT EXISTS (

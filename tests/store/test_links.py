@@ -284,6 +284,12 @@ def test_dormant_links_keep_their_place_and_no_text(store: PgStore, remember: bo
     assert load(store, "e-off").status is LinkStatus.OFF
 
 
+def test_a_task_that_went_to_another_owner_stays_live(store: PgStore):
+    moved = a_link("to-eve", place=a_place("e2"), owner_id=UserId("eve"))
+    add(store, a_link("a-here", place=a_place("e1")), moved)
+    assert make_dormant(store) == {"a-here"}
+
+
 def test_a_run_under_way_cannot_wake_what_went_dormant(store: PgStore):
     add(store, a_link(place=a_place()))
     read = load(store)
