@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from gateway.core import reconcile as rc
 from gateway.core.model import (
@@ -21,7 +22,8 @@ HOUR, HALF, DAY = timedelta(hours=1), timedelta(minutes=30), timedelta(days=1)
 
 def facts(task=None, event=None, **values) -> rc.Facts:
     """Both sides as agreed, unless told otherwise."""
-    return rc.Facts(**{"now": NOW, "task": task or a_task(), "event": event or an_event(), "rules": Rules()} | values)
+    given: dict[str, Any] = {"now": NOW, "task": task or a_task(), "event": event or an_event(), "rules": Rules()}
+    return rc.Facts(**given | values)
 
 
 def decide(task=None, event=None, memory: Memory | None = None, **values) -> rc.Step:

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from gateway.core.model import Cause, Field, Look, Owner, Priority, Status, UserId
-from tests.core.world import MOMENTS, Reading, World
+from tests.core.ground import Reading
+from tests.core.world import MOMENTS, World
 from tests.factories import FOURTH, NINE, TEN, THIRD
 
 TITLES = st.sampled_from(["Ada", "Bob", "Cat", "Dan"])
@@ -125,8 +126,7 @@ class Edits(RuleBasedStateMachine):
         world = self.world
         world.hiccups.clear()
         world.arrive()
-        world.settle()
-        world.check()
+        world.end()
 
 
 class Lives(Edits):

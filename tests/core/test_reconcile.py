@@ -24,7 +24,7 @@ from gateway.core.model import (
     TaskGone,
     TaskOff,
 )
-from gateway.core.render import Rules
+from gateway.core.render import Rules, block
 from gateway.core.text import strike
 from tests.core.deciding import AT_DONE, DAY, DONE, HALF, HOUR, STRUCK, created, decide, facts, patched, sent
 from tests.factories import FOURTH, NINE, NOW, TEN, THIRD, a_task, agreed_on, an_event
@@ -123,8 +123,8 @@ def test_b5_a_description_already_there_is_not_written_again():
 @pytest.mark.parametrize("url", ["https://crm.example/tasks/t-1", ""])
 def test_b5_a_description_that_lost_a_line_loses_it_in_the_event(url):
     old, new = a_task(description="First\nSecond", url=url), a_task(description="Second", url=url)
-    event = an_event(description=rc.block(old, Rules()))
-    assert sent(decide(new, event, agreed_on(old, event)))["description"] == rc.block(new, Rules())
+    event = an_event(description=block(old, Rules()))
+    assert sent(decide(new, event, agreed_on(old, event)))["description"] == block(new, Rules())
 
 
 def test_b5_a_description_that_was_not_read_is_read_before_it_is_changed():
@@ -184,8 +184,7 @@ def test_b7_gone_or_off_means_no_event(task):
 
 
 def test_b8_the_owner_is_not_connected():
-    elsewhere = {"home": Reason.OWNER_NOT_CONNECTED, "away": True}
-    assert decide(**elsewhere) == rc.DeleteEvent()
+    assert decide(home=Reason.OWNER_NOT_CONNECTED, away=True) == rc.DeleteEvent()
     nowhere = replace(facts(), event=None, home=Reason.OWNER_NOT_CONNECTED)
     assert rc.decide(agreed_on(), nowhere) == rc.Rest(State.PENDING, Reason.OWNER_NOT_CONNECTED)
 

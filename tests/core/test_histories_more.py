@@ -1,0 +1,244 @@
+"""More short histories: refusals, moves from calendar to calendar, existence, banners, looks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from gateway.core import effects as fx
+from gateway.core.model import (
+    Absence,
+    Field,
+    FieldConflict,
+    LinkStatus,
+    Look,
+    NoEvent,
+    Owner,
+    Reason,
+    State,
+    Status,
+    Task,
+    UserId,
+)
+from gateway.core.records import ReadAgain
+from tests.factories import NINE, TEN
+
+# --- refusals
+
+
+def test_one_refused_field_does_not_hold_back_the_other_and_is_told(world):
+    world.refuses[Field.TITLE].add("Bob")
+    world.show(title="Bob", start=TEN)
+    world.run()
+    assert isinstance(world.task, Task)
+    assert world.task.due == TEN
+    assert world.event.title == "Call Ada"
+    assert (world.link.state, world.link.reason, world.link.reason_fields) == (
+        State.ERROR,
+        Reason.REFUSED,
+        ("title",),
+    )
+    world.tell(due=NINE)
+    world.run()
+    assert world.link.state is State.SYNCED
+
+
+def test_a_refused_value_entered_again_is_asked_again(world):
+    world.refuses[Field.TITLE].add("Bob")
+    world.show(title="Bob")
+    world.run()
+    world.refuses[Field.TITLE].clear()
+    world.show(title="Bob")
+    world.run()
+    assert isinstance(world.task, Task)
+    assert world.task.title == "Bob"
+    assert world.link.state is State.SYNCED
+
+
+def test_a_refusal_without_a_field_of_ours_concerns_all_that_was_sent(world, monkeypatch):
+    monkeypatch.setattr(world, "_write_task", lambda effect: fx.Refusing(("status",)))
+    world.edit_event(title="Bob", start=TEN)
+    world.judge.refused({Field.TITLE: "Bob", Field.DUE: TEN})
+    world.leave(world.look())
+    world.run()
+    assert world.link.reason_fields == ("due", "title")
+    assert (world.event.title, world.event.start) == ("Call Ada", NINE)
+
+
+def test_a_switch_that_the_crm_does_not_let_us_turn_off_is_taken_for_off(world, monkeypatch):
+    monkeypatch.setattr(world, "_write_task", lambda effect: fx.Refusing(()))
+    world.delete_event()
+    world.leave(world.look())
+    world.run()
+    assert (world.link.state, world.link.reason) == (State.OFF, Reason.EVENT_DELETED)
+    assert world.link.status is LinkStatus.OFF
+
+
+# --- from one calendar to another
+
+
+def test_a_move_whose_creation_was_lost_keeps_its_conflict(world):
+    world.edit_event(title="Bob")
+    world.tell(title="Cat")
+    world.choose("u-1", "home")
+    world.run(("before write", world.die))
+    world.run()
+    assert world.opened == [FieldConflict(Field.TITLE, "Bob", "Cat")]
+    world.end()
+
+
+@pytest.mark.parametrize("moment", ["before write", "after write", "before note", "after note", "before end"])
+def test_a_move_that_dies_ends_with_one_event(world, moment):
+    world.choose("u-1", "home")
+    world.run((moment, world.die))
+    world.end()
+
+
+def test_a_move_reads_the_event_first(world):
+    world.edit_event(title="Bob")
+    world.choose("u-1", "home")
+    world.run()
+    assert isinstance(world.task, Task)
+    assert world.task.title == "Bob"
+    world.end()
+
+
+def test_an_event_left_with_a_paused_owner_is_deleted_when_they_go_on(world):
+    world.reach.update({"u-1": "paused", "u-2": "connected"})
+    world.tell(owner=Owner(UserId("u-2")))
+    world.run()
+    assert len(world.all_alive()) == 2  # the old one is out of reach
+    world.reach["u-1"] = "connected"
+    world.run()
+    world.end()
+
+
+def test_an_event_in_a_place_out_of_reach_for_good_is_forgotten(world):
+    world.reach.update({"u-1": "none", "u-2": "connected"})
+    world.tell(owner=Owner(UserId("u-2")))
+    world.run()
+    assert world.link.place == world.place_of("u-2", 2)
+    assert world.link.leaving == ()
+
+
+def test_a_switch_off_waits_for_a_calendar_that_is_paused(world):
+    world.reach["u-1"] = "paused"
+    world.tell(sync_on=False)
+    world.run()
+    assert world.link.status.value == "live"
+    world.reach["u-1"] = "connected"
+    world.run()
+    assert world.link.status is LinkStatus.OFF
+    world.end()
+
+
+def test_a_calendar_that_vanished_is_no_deletion_of_its_events(world, monkeypatch):
+    world.choose("u-1", "home")
+    monkeypatch.setattr(world, "_read_event", lambda place: fx.Unreachable())
+    world.run()
+    assert world.link.place == world.place_of("u-1", 2)
+    assert isinstance(world.task, Task)
+    assert world.task.sync_on
+
+
+def test_an_owner_who_changes_while_the_task_is_read_again_is_served_at_the_new_home(world):
+    world.reach["u-2"] = "connected"
+    world.show(title="Bob")
+    world.run(("before write", lambda: world.edit_task(owner=Owner(UserId("u-2")))))
+    world.end()
+    assert world.alive() == world.place_of("u-2", 2)
+
+
+# --- existence
+
+
+def test_an_event_deleted_by_a_person_turns_the_switch_off_even_without_a_due_date(world):
+    world.delete_event()
+    world.tell(due=None)
+    world.leave(world.look())
+    world.run()
+    assert world.link.reason is Reason.EVENT_DELETED
+
+
+def test_an_event_moved_by_hand_turns_the_switch_off_and_says_so(world, monkeypatch):
+    monkeypatch.setattr(world, "_read_event", lambda place: NoEvent(Absence.MOVED))
+    world.link = replace(world.link, event_hint=ReadAgain())
+    world.run()
+    assert world.link.reason is Reason.MOVED_CALENDAR
+
+
+def test_a_write_that_meets_no_event_looks_before_it_believes(world):
+    world.delete_event()
+    world.tell(title="Bob")
+    world.run()
+    assert world.kinds == ["FindHome", "Save", "PatchEvent", "ReadEvent", "Save", "WriteTask", "Save"]
+    assert isinstance(world.task, Task)
+    assert (world.task.title, world.task.sync_on) == ("Bob", False)
+
+
+# --- banners
+
+
+def test_a_conflict_and_its_end_are_told_in_two_commits(world):
+    world.show(title="Bob")
+    world.tell(title="Cat")
+    world.run(("after write", world.die))
+    world.edit_event(title="Dan")
+    world.tell(title="Dan")
+    world.run()
+    assert world.opened == [FieldConflict(Field.TITLE, "Bob", "Cat")]
+    assert world.closed == [Field.TITLE]
+
+
+def test_a_person_s_undo_makes_no_banner(world):
+    world.tell(title="Bob")
+    world.run(("after write", world.die))
+    world.edit_event(title="Call Ada")
+    world.end()
+    assert isinstance(world.task, Task)
+    assert world.task.title == "Call Ada"
+    assert world.opened == []
+
+
+# --- looks
+
+
+def test_a_colour_chosen_while_done_survives_other_writes_and_the_reopening(world):
+    world.tell(status=Status.COMPLETED)
+    world.run()
+    world.show(look=Look("mine", "none"))
+    world.tell(title="Bob")
+    world.run()
+    world.tell(status=Status.OPEN)
+    world.run()
+    assert world.event.look == Look("mine", "default")
+
+
+def test_the_look_before_done_is_remembered_across_a_crash(world):
+    world.show(look=Look("mine", "loud"))
+    world.run()
+    world.tell(status=Status.COMPLETED)
+    world.run(("after write", world.die))
+    world.tell(status=Status.OPEN)
+    world.run()
+    assert world.event.look == Look("mine", "loud")
+
+
+# --- never at rest
+
+
+def test_a_run_in_which_both_sides_keep_moving_comes_back_later(world, monkeypatch):
+    turns: Any = iter(range(99))
+    world.read_all_again()
+
+    def restless(effect: fx.PatchEvent) -> fx.Stale:
+        world.edit_event(title=f"Bob {next(turns)}")
+        return fx.Stale()
+
+    monkeypatch.setattr(world, "_patch", restless)
+    world.edit_task(title="Cat")
+    world.run()
+    assert world.owes_run
+    assert world.kinds.count("PatchEvent") > 1
