@@ -25,7 +25,7 @@ ADAPTERS = ("gateway.providers", "gateway.crms", "gateway.store")
 # Who may import what of the house: the first pattern that fits the importing module decides.
 ALLOWED = {
     r"gateway\.core(\..*)?": r"gateway\.core(\..*)?",
-    r"gateway\.services(\..*)?": r"gateway\.(core|services)(\..*)?",
+    r"gateway\.services(\..*)?": r"gateway\.((core|services)(\..*)?|crash)",
     r"gateway\.providers\.(?P<own>\w+)(\..*)?": r"gateway\.(core(\..*)?|providers\.({own}(\..*)?|http))",
     r"gateway\.providers": r"gateway\.(core|providers)(\..*)?",
     r"gateway\.crms\.(?P<own>\w+)(\..*)?": r"gateway\.(core(\..*)?|crms\.({own}(\..*)?|http|hosts))",

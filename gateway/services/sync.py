@@ -38,6 +38,7 @@ from gateway.core.ports import Calendar, Crm, Mark
 from gateway.core.records import Connection, Entry, Installation, Lease, LedgerCount, Link, Topic
 from gateway.core.render import Rules
 from gateway.core.stories import Actor, Story
+from gateway.crash import crashpoint
 from gateway.services.access import OpenCalendar
 from gateway.services.context import Context, calendar_mailbox, crm_mailbox, event_id, style_of
 from gateway.services.reports import owe_report, ring_when_due
@@ -50,6 +51,8 @@ _WAITING = {
     ConnectionStatus.PAUSED: Reason.PAUSED,
 }
 
+
+_WRITES = fx.WriteTask | fx.InsertEvent | fx.PatchEvent | fx.DeleteEvent
 
 LOOK_BACK_AFTER = timedelta(hours=1)
 """When a former place is tried again that was out of reach."""
@@ -90,7 +93,12 @@ def sync(ctx: Context, lease: Lease, installation: Installation) -> None:
             effect = steps.send(answer)
         except StopIteration:
             return
+        if not isinstance(effect, _WRITES):
+            answer = world.carry_out(effect)
+            continue
+        crashpoint("worker_before_write")
         answer = world.carry_out(effect)
+        crashpoint("worker_after_write")
 
 
 @dataclass(slots=True)
