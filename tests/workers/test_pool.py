@@ -71,7 +71,9 @@ def test_done_jobs_leave_nothing_behind(redis_url: str, bench: Bench) -> None:
     until(lambda: len(bench.done) == 10)
     assert bench.pool.close(10)
     with redis.Redis.from_url(redis_url) as client:
-        left = {key.decode().split(":")[1] for key in client.keys("rq:*")}
+        # "first_seen": RQ's tidying came by between the pop and the start; the key ends by itself.
+        found = [key.decode() for key in client.keys("rq:*") if b":first_seen:" not in key]
+        left = {key.split(":")[1] for key in found}
     assert left <= {"queues", "worker", "clean_registries", "group", "group-maintenance"}
 
 
