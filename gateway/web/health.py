@@ -9,6 +9,7 @@ from gateway.web.door import gateway
 
 health = Blueprint("health", __name__)
 
+_CAN_WAIT = frozenset({"queue"})
 _ROBOTS = "User-agent: *\nAllow: /webhooks/\nDisallow: /\n"
 
 
@@ -20,11 +21,13 @@ def live() -> ResponseReturnValue:
 
 @health.get("/readyz")
 def ready() -> ResponseReturnValue:
-    """Each part with ``ok``, or why it is not."""
+    """Each part with ``ok``, or why it is not. Without Redis the doors still record and answer 202, so a router must not
+    take this process away: ``degraded``, with 200."""
     found = {name: probe() for name, probe in gateway().probes.items()}
-    well = all(why is None for why in found.values())
+    missing = {name for name, why in found.items() if why is not None}
+    status = "ready" if not missing else "degraded" if missing <= _CAN_WAIT else "not ready"
     parts = {name: why or "ok" for name, why in found.items()}
-    return jsonify(status="ready" if well else "not ready", **parts), 200 if well else 503
+    return jsonify(status=status, **parts), 503 if missing - _CAN_WAIT else 200
 
 
 @health.get("/robots.txt")

@@ -191,6 +191,13 @@ def test_ready_says_what_is_missing(bench: Bench) -> None:
     }
 
 
+def test_42_without_redis_the_doors_stay_open(bench: Bench) -> None:
+    probes = {**bench.gateway.probes, "queue": lambda: "does not answer"}
+    values = {name: getattr(bench.gateway, name) for name in Gateway.__slots__} | {"probes": probes}
+    answer = create_app(Gateway(**values)).test_client().get("/readyz")
+    assert (answer.status_code, answer.get_json()["status"]) == (200, "degraded")
+
+
 def test_robots_may_reach_the_webhooks_only(bench: Bench) -> None:
     said = bench.app.test_client().get("/robots.txt").text
     assert "Allow: /webhooks/" in said
