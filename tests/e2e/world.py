@@ -111,7 +111,9 @@ class World:
         return child
 
     def stop_worker(self) -> None:
-        """As a deploy does."""
+        """As a deploy does. One that is dead already is left at that."""
+        if not self.children["worker"].is_running():
+            return
         assert self.children["worker"].stop(grace=28) == 0, self.children["worker"].last_words()
 
     def stop(self) -> None:
@@ -185,8 +187,8 @@ class World:
         """What the gateway changed among the events of a person, or of anybody, since then."""
         calls = [e for e in self.ledger("google", since) if e["direction"] == "in" and e["caller"] == "gateway"]
         folder = f"/calendars/{who.email}/events" if who else "/events"
-        changes = [c for c in calls if folder in c["path"] and c["method"] != "GET" and "/watch" not in c["path"]]
-        return [call for call in changes if call["status"] in (200, 204)]
+        about = [c for c in calls if folder in c["path"] and not c["path"].endswith("/watch")]
+        return [call for call in about if call["method"] != "GET" and call["status"] in (200, 204)]
 
     def state(self, task_id: str) -> str:
         """A task's state as the gateway tells it; empty for one it does not know."""
