@@ -28,6 +28,7 @@ from gateway.crms.hosts import Outbound
 from gateway.deployment import Gateway, Probe
 from gateway.providers import PROVIDERS
 from gateway.providers.google import GoogleConfig
+from gateway.providers.outlook import OutlookConfig
 from gateway.services.context import Context
 from gateway.settings import Settings, SettingsError
 from gateway.store.engine import is_migrated, make_engine
@@ -151,7 +152,14 @@ def _google(settings: Settings, clock: Clock) -> GoogleConfig | None:
     return GoogleConfig(client_id=own.client_id, client_secret=own.client_secret, now=clock.now, **own.endpoints)
 
 
-_CONFIGS: Mapping[str, Callable[[Settings, Clock], Any]] = {"google": _google}
+def _outlook(settings: Settings, clock: Clock) -> OutlookConfig | None:
+    own = settings.microsoft
+    if own is None:
+        return None
+    return OutlookConfig(client_id=own.client_id, client_secret=own.client_secret, now=clock.now, **own.endpoints)
+
+
+_CONFIGS: Mapping[str, Callable[[Settings, Clock], Any]] = {"google": _google, "outlook": _outlook}
 
 
 def _probes(engine: Engine, doorbell: RedisDoorbell) -> Mapping[str, Probe]:

@@ -193,10 +193,10 @@ class FakeCalendar:
     def __init__(self, account: FakeAccount, calendar_id: str, style: Style) -> None:
         self._account, self._id, self._style = account, calendar_id, style
 
-    def get(self, event_id: EventId) -> Event | NoEvent:
+    def get(self, event_id: EventId, *, doubted: bool = False) -> Event | NoEvent:
         """See ``ports.Calendar``."""
         with self._account.served("get", self._id, event_id):
-            stored = self._shelf().events.get(event_id)
+            stored = self._shelf().events.get(self._own(event_id))
             if stored is None:
                 return NoEvent(Absence.UNKNOWN)
             if stored.absence is Absence.MOVED and not self._account.lists:
@@ -224,7 +224,7 @@ class FakeCalendar:
     def patch(self, event_id: EventId, write: EventWrite, etag: str) -> Event:
         """See ``ports.Calendar``."""
         with self._account.served("patch", self._id, event_id):
-            stored = self._shelf().events.get(event_id)
+            stored = self._shelf().events.get(self._own(event_id))
             if stored is None or stored.absence is not None:
                 raise EventGone("no such event")
             if stored.event.etag != etag:
@@ -234,7 +234,7 @@ class FakeCalendar:
     def delete(self, event_id: EventId) -> None:
         """See ``ports.Calendar``."""
         with self._account.served("delete", self._id, event_id):
-            stored = self._shelf().events.get(event_id)
+            stored = self._shelf().events.get(self._own(event_id))
             if stored is not None and stored.absence is None:
                 self._account.put(self._id, replace(stored, absence=Absence.DELETED))
 
@@ -265,6 +265,11 @@ class FakeCalendar:
         with self._account.served("exists", self._id):
             return self._id in self._account.shelves
 
+    def prepare(self) -> None:
+        """See ``ports.Calendar``."""
+        with self._account.served("prepare", self._id):
+            return
+
     def watch(self, channel_id: str, secret: str, address: str) -> Watch:
         """See ``ports.Calendar``."""
         with self._account.served("watch", self._id):
@@ -274,6 +279,11 @@ class FakeCalendar:
             watch = Watch(channel_id, f"resource-{self._id}", self._account.now() + timedelta(days=30))
             shelf.watches[channel_id] = (watch, secret)
             return watch
+
+    def extend(self, channel_id: str, resource: str) -> Watch | None:
+        """See ``ports.Calendar``."""
+        with self._account.served("extend", self._id):
+            return None
 
     def unwatch(self, channel_id: str, resource: str) -> None:
         """See ``ports.Calendar``."""
@@ -287,10 +297,14 @@ class FakeCalendar:
             raise TargetGone("no such calendar")
         return shelf
 
+    def _own(self, event_id: EventId) -> EventId:
+        """The account's own id for one that the gateway derived."""
+        return self._account.inserted.get((self._id, event_id), event_id)
+
     def _known(self, event_id: EventId) -> Event | None:
         """The event a repeated insert gives back. Raises where the id is taken for good."""
         shelf = self._shelf()
-        stored = shelf.events.get(self._account.inserted.get((self._id, event_id), event_id))
+        stored = shelf.events.get(self._own(event_id))
         if stored is None:
             return None
         if self._account.ids_are_ours or stored.absence is not None:

@@ -21,8 +21,8 @@ from gateway.core.records import Installation, InstallationStatus
 from gateway.core.repositories import StoreDown
 from gateway.core.signals import CrmDelivery, Handshake, Pushes
 from gateway.crash import crashpoint
-from gateway.services import ingest
-from gateway.services.context import Context
+from gateway.services import ingest, pushes
+from gateway.services.context import Context, Ring
 
 log = logging.getLogger(__name__)
 
@@ -139,13 +139,13 @@ def _receive_calendar(ctx: Context, provider: Provider, headers: Mapping[str, st
     match arrival:
         case Handshake(reply=reply):
             return Answer(200, reply.encode(), "text/plain; charset=utf-8", {"X-Content-Type-Options": "nosniff"})
-        case Pushes() as pushes:
-            return _take(ctx, provider, pushes, raw)
+        case Pushes():
+            return _take(ctx, provider, arrival, raw)
 
 
-def _take(ctx: Context, provider: Provider, pushes: Pushes, raw: bytes) -> Answer:
+def _take(ctx: Context, provider: Provider, told: Pushes, raw: bytes) -> Answer:
     with ctx.store.begin() as uow:
-        receipt = ingest.receive_pushes(ctx, uow, provider.name, pushes, raw, ctx.clock.now())
+        receipt = pushes.receive_pushes(ctx, uow, provider, told, raw, ctx.clock.now())
         if receipt.taken:
             uow.commit()
     if not receipt.taken and provider.refuses_strangers:
@@ -160,7 +160,7 @@ def _take(ctx: Context, provider: Provider, pushes: Pushes, raw: bytes) -> Answe
 # --- both -----------------------------------------------------------------------------------------------------------
 
 
-def _ring(ctx: Context, rings: Iterable[ingest.Ring]) -> None:
+def _ring(ctx: Context, rings: Iterable[Ring]) -> None:
     """After the commit. A bell that does not ring costs the answer nothing."""
     for ring in dict.fromkeys(rings):
         ctx.alarm(*ring)

@@ -67,9 +67,10 @@ class FindHome:
 
 @dataclass(frozen=True, slots=True)
 class ReadEvent:
-    """-> ``Event``, ``NoEvent`` or :class:`Unreachable`."""
+    """-> ``Event``, ``NoEvent`` or :class:`Unreachable`. ``doubted``: it was said to be gone."""
 
     place: Place
+    doubted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

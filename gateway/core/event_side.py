@@ -84,7 +84,7 @@ def _is_stale(hint: Event, memory: Memory) -> bool:
 
 def read_event(run: Run) -> Steps:
     """A direct read; it also tells what became of an owed write. "Not found" is believed the second time."""
-    found = yield fx.ReadEvent(run.place)
+    found = yield fx.ReadEvent(run.place, doubted=isinstance(run.event_hint, NoEvent))
     if isinstance(found, fx.Unreachable):
         run.forget_event()
         return

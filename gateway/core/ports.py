@@ -6,6 +6,7 @@ own events can be asked for.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -84,14 +85,19 @@ class Calendar(Protocol):
     Every method may raise ``TryLater``, ``Unauthorised``, ``Forbidden``, ``TargetGone``, ``Refused``.
     """
 
-    def get(self, event_id: EventId) -> Event | NoEvent:
-        """Read one of our events by id, description included."""
+    def get(self, event_id: EventId, *, doubted: bool = False) -> Event | NoEvent:
+        """Read one of our events by id, description included. ``doubted``: a push or a list has said already that it
+        is not in this calendar any more, so this read has to make sure."""
 
     def insert(self, event_id: EventId, mark: Mark, write: EventWrite) -> Event:
-        """Create under our own id. Raises ``AlreadyExists`` when the id is taken."""
+        """Create under our own id. Raises ``AlreadyExists`` when the id is taken.
+
+        A provider with ids of its own gives the event one of those, finds it by either, and repeated for a live event
+        it gives that event back as it is."""
 
     def patch(self, event_id: EventId, write: EventWrite, etag: str) -> Event:
-        """Change only the fields given, if the etag still stands. Raises ``StaleWrite``, ``EventGone``."""
+        """Change only the fields given, if the etag still stands. Raises ``StaleWrite``, ``EventGone``. The answer's
+        ``link`` may be untold."""
 
     def delete(self, event_id: EventId) -> None:
         """Delete; an event already gone is success."""
@@ -105,8 +111,14 @@ class Calendar(Protocol):
     def exists(self) -> bool:
         """Whether the target calendar is still there and writable."""
 
+    def prepare(self) -> None:
+        """What makes our events look right in a calendar just chosen, where the account has to be told; or nothing."""
+
     def watch(self, channel_id: str, secret: str, address: str) -> Watch:
-        """Ask for pushes to ``address``."""
+        """Ask for pushes to ``address`` (and for those about the subscription itself to ``address``/lifecycle)."""
+
+    def extend(self, channel_id: str, resource: str) -> Watch | None:
+        """Put the end of a watch off; ``None`` where that cannot be, and a new one is to be made."""
 
     def unwatch(self, channel_id: str, resource: str) -> None:
         """Stop pushes; an unknown channel is success."""
@@ -145,6 +157,7 @@ class ConsentFailure(StrEnum):
     SCOPE_MISSING = "scope_missing"
     NEEDS_ADMIN = "needs_admin"
     NO_CALENDAR = "no_calendar"
+    NO_LICENCE = "no_licence"
     WRONG_TENANT = "wrong_tenant"
     ERROR = "error"
 
@@ -161,8 +174,10 @@ class ConsentFailed(Exception):
 class SignIn(Protocol):
     """A provider's OAuth. Credentials are opaque bytes that only it can read."""
 
-    def start(self, *, redirect_uri: str, state: str, mode: Mode, login_hint: str | None = None) -> FlowStart:
-        """Begin the code flow with PKCE."""
+    def start(
+        self, *, redirect_uri: str, state: str, mode: Mode, login_hint: str | None = None, extras: bool = False
+    ) -> FlowStart:
+        """Begin the code flow with PKCE. ``extras``: ask for what is nice to have as well (``Provider.extras``)."""
 
     def finish(self, secret: bytes, answer: Mapping[str, str], redirect_uri: str) -> Grant:
         """Exchange the code. Raises ``ConsentFailed``, ``TryLater``, ``OperatorFault``."""
@@ -209,6 +224,16 @@ class Provider:
     """The largest arrival that is read, in bytes."""
     refuses_strangers: bool = True
     """Whether an arrival of which nothing could be trusted is refused; else it is acknowledged and dropped."""
+    same_version: Callable[[str, str], bool] = operator.eq
+    """Whether a push's etag and an event's name the same version, for certain."""
+    renew_after: float = 2 / 3
+    """The share of a watch's life after which it is renewed."""
+    door: str = ""
+    """The name under which its sign-in comes back, where that is not its own."""
+    extras: str = ""
+    """What a further permission, asked for only on demand, would bring; empty: there is none."""
+    walled: bool = True
+    """Whether the permission for a calendar of our own shows nothing else of the account."""
 
 
 # --- CRMs -----------------------------------------------------------------------------------------------------------

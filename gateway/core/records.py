@@ -155,6 +155,7 @@ class Subscription:
     """One standing order for pushes. ``secret_hash``: SHA-256 of what its pushes must present.
 
     ``state``: ``pending`` (row written, provider not yet asked), ``live``, ``old`` (replaced, still delivering).
+    ``created_at``: or when its end was last put off.
     """
 
     id: SubscriptionId

@@ -89,13 +89,13 @@ def coalesced(now: datetime, last_settled_at: datetime | None, window: timedelta
     return min(max(now, last_settled_at + window), now + window)
 
 
-def renew_at(created_at: datetime, expires_at: datetime, jitter: float) -> datetime:
-    """When to renew a subscription: after two thirds of its life, give or take 5 % of that life.
+def renew_at(created_at: datetime, expires_at: datetime, jitter: float, *, share: float = 2 / 3) -> datetime:
+    """When to renew a subscription: after ``share`` of its life, give or take 5 % of that life.
 
     At least an hour before it expires, unless it lives for less than 3 h. One that was born expired: at once.
     """
     life = max(expires_at - created_at, _NOTHING)
-    due = created_at + life * (2 / 3 + 0.1 * (jitter - 0.5))
+    due = created_at + life * (share + 0.1 * (jitter - 0.5))
     return due if life < _SHORT_LIFE else min(due, expires_at - _RENEWAL_MARGIN)
 
 

@@ -83,8 +83,10 @@ class Handshake:
 class Push:
     """One item a calendar provider told us. Not yet trusted: ``secret`` is what it presented, to be compared.
 
-    ``event_id`` where the push names it. ``state``: the provider's word, in ours: ``verified`` (a subscription's first
-    message), ``changed``, ``gone``. ``number``: the message's number where the sender counts.
+    ``event_id`` where the push names it, with the ``etag`` it now has. ``number``: the message's number where they are
+    counted. ``state``: the provider's word, in ours: ``verified`` (a subscription's first message), ``changed``,
+    ``deleted`` (the event it names), ``gone``; of the subscription itself: ``expiring`` (to be renewed now), ``ended``
+    (there will be no more pushes), ``missed`` (pushes were lost).
     """
 
     channel_id: str
@@ -93,6 +95,7 @@ class Push:
     resource: str | None = None
     event_id: str | None = None
     number: int | None = None
+    etag: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ class Story(StrEnum):
     TASK_DELETED = "task_deleted"
     SWITCHED_ON = "switched_on"
     SWITCHED_OFF = "switched_off"
+    PUSH_CAME = "push_came"
     PUSH_FOUND_CHANGE = "push_found_change"
     PUSH_FOUND_ABSENCE = "push_found_absence"
     EVENT_ECHO = "event_echo"
@@ -61,6 +62,7 @@ _SENTENCES: Mapping[Story, str] = {
     Story.TASK_DELETED: "The task was deleted in the CRM",
     Story.SWITCHED_ON: "Sync to calendar was switched on",
     Story.SWITCHED_OFF: "Sync to calendar was switched off",
+    Story.PUSH_CAME: "The calendar says that the event may have changed; it will be looked at",
     Story.PUSH_FOUND_CHANGE: "The event changed in the calendar",
     Story.PUSH_FOUND_ABSENCE: "The event is missing in the calendar; it will be looked for directly",
     Story.EVENT_ECHO: "Echo of our own write to the event; nothing to send",

@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gateway.core.ports import Provider
-from gateway.providers import google
+from gateway.providers import google, outlook
 
 PROVIDERS: Mapping[str, Callable[[Any], Provider]] = {
     "google": google.provider,
+    "outlook": outlook.provider,
 }

@@ -12,8 +12,8 @@ from gateway.core.model import Task, TaskId, TaskOff, TaskState
 from gateway.core.records import Installation, Lease, Topic
 from gateway.core.repositories import UnitOfWork
 from gateway.core.signals import Kind, TaskSignal
-from gateway.services.context import Context, crm_mailbox
-from gateway.services.ingest import Ring, take_signal
+from gateway.services.context import Context, Ring, crm_mailbox
+from gateway.services.ingest import take_signal
 from gateway.services.reports import ring_when_due
 
 OVERLAP = timedelta(minutes=2)

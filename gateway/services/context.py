@@ -13,11 +13,14 @@ from datetime import timedelta
 from typing import Any
 
 from gateway.core.model import ConnectionId, EventId, InstallationId, LinkId, Priority, TaskId
-from gateway.core.ports import Clock, Crm, CrmKind, Doorbell, Meter, Provider, Style
+from gateway.core.ports import Clock, Crm, CrmKind, Doorbell, Lane, Meter, Provider, Style
 from gateway.core.records import Connection, Installation
 from gateway.core.repositories import Store
 
 log = logging.getLogger("gateway")
+
+Ring = tuple[InstallationId, str, Lane, float]
+"""Whom to wake after the commit: installation, mailbox, lane, and in how many seconds."""
 
 _LINKS = uuid.UUID("b3a1f4b2-6a0e-4a5f-8f0b-3a52b8b7f1d4")
 

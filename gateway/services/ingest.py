@@ -1,4 +1,4 @@
-"""What an arrival means for us: recorded, noted at the links it concerns, and owed, all in the door's one commit.
+"""What a CRM's arrival means for us: recorded, noted at the links it concerns, and owed, all in the door's one commit.
 
 A delivery says "look again" (a full, versioned snapshot is kept as a hint). Text of a task that is neither on nor
 linked is never stored (B1).
@@ -7,32 +7,26 @@ linked is never stored (B1).
 from __future__ import annotations
 
 import hashlib
-import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from gateway.core.model import Cause, InstallationId, LinkStatus, SubscriptionId, Task, TaskGone, TaskOff
+from gateway.core.model import Cause, LinkStatus, Task, TaskGone, TaskOff
 from gateway.core.ports import Lane
 from gateway.core.records import (
     Arrival,
     Entry,
     Installation,
-    LedgerCount,
     Link,
     ReadAgain,
-    Subscription,
     TaskHint,
     Topic,
 )
 from gateway.core.repositories import UnitOfWork
-from gateway.core.signals import CrmDelivery, Kind, Push, Pushes, Signal, TaskSignal, UserDeactivated
+from gateway.core.signals import CrmDelivery, Kind, Signal, TaskSignal, UserDeactivated
 from gateway.core.stories import Actor, Story
 from gateway.services.connect import deactivate
-from gateway.services.context import Context, calendar_mailbox, crm_mailbox, link_id
-
-Ring = tuple[InstallationId, str, Lane, float]
-"""Whom to wake after the commit: installation, mailbox, lane, and in how many seconds."""
+from gateway.services.context import Context, Ring, calendar_mailbox, crm_mailbox, link_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,64 +170,3 @@ def _tell(uow: UnitOfWork, link: Link, story: Story, signal: TaskSignal, now: da
     actor = Actor.GATEWAY if story in (Story.TASK_ECHO, Story.TASK_REPEATED, Story.TASK_OLD) else Actor.CRM
     detail = {"version": signal.version} if signal.version is not None else {}
     uow.timeline.add(link.installation_id, link.task_id, Entry(now, actor.value, story.value, detail))
-
-
-# --- pushes ---------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class PushReceipt:
-    """What became of a provider's arrival. ``unknown``/``wrong``: how many items named no subscription of ours, or had
-    the wrong secret."""
-
-    taken: int
-    unknown: int
-    wrong: int
-    rings: tuple[Ring, ...] = ()
-
-
-def receive_pushes(
-    ctx: Context, uow: UnitOfWork, provider: str, pushes: Pushes, raw: bytes, now: datetime
-) -> PushReceipt:
-    """Check each item against its subscription, and owe a look where something changed. Untrusted items leave no
-    trace but a count."""
-    taken = unknown = wrong = 0
-    rings: list[Ring] = []
-    for push in pushes.items:
-        subscription = uow.subscriptions.get(provider, SubscriptionId(push.channel_id))
-        if subscription is None:
-            unknown += 1
-        elif not _trusted(subscription, push):
-            wrong += 1
-        else:
-            taken += 1
-            rings += _take_push(uow, subscription, push, raw, now)
-    ctx.meter.count("pushes", provider=provider, outcome="taken" if taken else "refused")
-    return PushReceipt(taken, unknown, wrong, tuple(rings))
-
-
-def hash_secret(secret: str) -> bytes:
-    """How a subscription's secret is kept."""
-    return hashlib.sha256(secret.encode()).digest()
-
-
-def _trusted(subscription: Subscription, push: Push) -> bool:
-    """The secret in constant time, and the resource once it is known (the first push may be faster than the answer)."""
-    same = hmac.compare_digest(hash_secret(push.secret), subscription.secret_hash)
-    known = subscription.resource is None or push.resource is None or push.resource == subscription.resource
-    return same and known
-
-
-def _take_push(uow: UnitOfWork, subscription: Subscription, push: Push, raw: bytes, now: datetime) -> Sequence[Ring]:
-    inst, cid = subscription.installation_id, subscription.connection_id
-    first = push.state == "verified"
-    uow.subscriptions.mark_push(subscription.id, number=push.number, verified_at=now, resource=push.resource)
-    uow.connections.heard(inst, cid, now)
-    if first:
-        return ()
-    uow.connections.count(inst, cid, LedgerCount(pushes=1))
-    detail = {"channel": subscription.id, "number": push.number}
-    uow.inbox.record(inst, Arrival(subscription.provider, None, hashlib.sha256(raw).digest(), now, detail=detail))
-    mailbox = calendar_mailbox(cid)
-    due = uow.outbox.request(inst, Topic.PULL, cid, mailbox=mailbox, now=now)
-    return [(inst, mailbox, Lane.NOW, max(0.0, (due - now).total_seconds()))]

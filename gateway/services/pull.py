@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gateway.core.errors import CursorExpired, Forbidden, TargetGone
-from gateway.core.model import WRITABLE, ConnectionId, Event, EventId, LinkId
+from gateway.core.model import WRITABLE, Absence, ConnectionId, Event, EventId, LinkId, NoEvent
 from gateway.core.ports import Lane
 from gateway.core.records import (
     Connection,
@@ -21,7 +21,6 @@ from gateway.core.records import (
     Lease,
     LedgerCount,
     LinkGlance,
-    ReadAgain,
     Topic,
 )
 from gateway.core.repositories import UnitOfWork
@@ -95,7 +94,7 @@ def _compare(glances: Sequence[LinkGlance], events: dict[EventId, Event], now: d
         event = events.get(glance.event_id)
         if event is None:
             if full and glance.etag is not None and not _is_archived(glance, now):
-                found.append(_Found(glance, ReadAgain()))
+                found.append(_Found(glance, NoEvent(Absence.UNKNOWN)))
         elif event.etag != glance.etag:
             found.append(_Found(glance, event))
     return found

@@ -9,21 +9,25 @@ from __future__ import annotations
 import logging
 import secrets
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
+from typing import TypeVar
 
 from gateway.core.errors import Forbidden, TargetGone
 from gateway.core.model import WRITABLE, ConnectionId, SubscriptionId
-from gateway.core.ports import Lane
+from gateway.core.ports import Calendar, Lane, Watch
 from gateway.core.records import Connection, Installation, Lease, Subscription, Topic
 from gateway.core.repositories import UnitOfWork
 from gateway.core.schedule import renew_at
 from gateway.services.access import OpenCalendar
 from gateway.services.context import Context, calendar_mailbox, style_of
-from gateway.services.ingest import hash_secret
+from gateway.services.pushes import hash_secret
 from gateway.services.reports import ring_when_due
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 def subscribe(ctx: Context, lease: Lease, installation: Installation) -> None:
@@ -39,6 +43,10 @@ def subscribe(ctx: Context, lease: Lease, installation: Installation) -> None:
     if _is_served(connection, held, ctx):
         _finish(ctx, lease, connection, held, None)
         return
+    extended = _extend(ctx, installation, connection, held)
+    if extended is not None:
+        _keep(ctx, lease, extended)
+        return
     fresh = _create(ctx, lease, installation, connection)
     _finish(ctx, lease, connection, held, fresh)
 
@@ -49,6 +57,53 @@ def _is_served(connection: Connection, held: Sequence[Subscription], ctx: Contex
         s.state == "live" and s.calendar_id == connection.calendar_id and s.renew_at is not None and s.renew_at > now
         for s in held
     )
+
+
+def _extend(
+    ctx: Context, installation: Installation, connection: Connection, held: Sequence[Subscription]
+) -> Subscription | None:
+    """The subscription with its end put off, where its provider can and still knows it."""
+    now = ctx.clock.now()
+    live = next((s for s in held if s.state == "live" and s.calendar_id == connection.calendar_id), None)
+    if live is None or live.resource is None:
+        return None
+    known, resource = live.id, live.resource
+    watch = _asked(ctx, installation, connection, lambda c: c.extend(known, resource))
+    return _lasting(ctx, live, watch, now) if watch is not None else None
+
+
+def _asked(ctx: Context, installation: Installation, connection: Connection, act: Callable[[Calendar], T]) -> T:
+    """One call; a right that is missing here means that the calendar is out of reach."""
+    try:
+        return OpenCalendar(ctx, connection, style_of(installation)).call(act)
+    except Forbidden as gone:
+        raise TargetGone(str(gone)) from gone
+
+
+def _lasting(ctx: Context, row: Subscription, watch: Watch, now: datetime) -> Subscription:
+    """The row with what the provider granted, counted from now."""
+    share = ctx.providers[row.provider].renew_after
+    return replace(
+        row,
+        state="live",
+        resource=watch.resource,
+        created_at=now,
+        expires_at=watch.expires_at,
+        renew_at=renew_at(now, watch.expires_at, ctx.jitter(), share=share),
+    )
+
+
+def _keep(ctx: Context, lease: Lease, extended: Subscription) -> None:
+    """Save what was extended. Nothing was missed, so no look is owed."""
+    now = ctx.clock.now()
+    with ctx.store.begin() as uow:
+        uow.outbox.hold(lease)
+        uow.subscriptions.save(extended)
+        due = uow.outbox.settle(lease, now)
+        if due is not None:
+            wait = (due - now).total_seconds()
+            ring_when_due(ctx, uow, lease.installation_id, lease.mailbox, Lane.NOW, wait)
+        uow.commit()
 
 
 def _create(ctx: Context, lease: Lease, installation: Installation, connection: Connection) -> Subscription:
@@ -69,18 +124,9 @@ def _create(ctx: Context, lease: Lease, installation: Installation, connection: 
         uow.subscriptions.add(row)
         uow.commit()
     address = f"{ctx.public_url}/webhooks/calendar/{connection.provider}"
-    opened = OpenCalendar(ctx, connection, style_of(installation))
-    try:
-        watch = opened.call(lambda c: c.watch(row.id, secret, address))
-    except Forbidden as gone:
-        raise TargetGone(str(gone)) from gone
-    return replace(
-        row,
-        state="live",
-        resource=watch.resource,
-        expires_at=watch.expires_at,
-        renew_at=renew_at(now, watch.expires_at, ctx.jitter()),
-    )
+    _asked(ctx, installation, connection, lambda c: c.prepare())
+    watch = _asked(ctx, installation, connection, lambda c: c.watch(row.id, secret, address))
+    return _lasting(ctx, row, watch, now)
 
 
 def _finish(

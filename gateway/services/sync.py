@@ -125,8 +125,8 @@ class _World:
                 return self._find_home(owner)
             case fx.Save():
                 return self._save(effect)
-            case fx.ReadEvent(place):
-                return self._read_event(place)
+            case fx.ReadEvent(place, doubted):
+                return self._read_event(place, doubted=doubted)
             case fx.InsertEvent():
                 return self._insert(effect)
             case fx.PatchEvent():
@@ -170,10 +170,10 @@ class _World:
     def _is_target(self, place: Place) -> bool:
         return self.connections[place.connection_id].calendar_id == place.calendar_id
 
-    def _read_event(self, place: Place) -> Any:
+    def _read_event(self, place: Place, *, doubted: bool) -> Any:
         self.read += 1
         try:
-            return self._call(place, lambda c: c.get(place.event_id))
+            return self._call(place, lambda c: c.get(place.event_id, doubted=doubted))
         except TargetGone as gone:
             if self._is_target(place):
                 raise self._whose(place, gone) from gone

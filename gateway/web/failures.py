@@ -141,6 +141,12 @@ _CONSENT = {
         "This account has no calendar",
         "Open the provider's calendar once with this account, or begin again with another account.",
     ),
+    ConsentFailure.NO_LICENCE: Failure(
+        409,
+        "no_licence",
+        "This account may not use its calendar",
+        "Its licence for the mailbox seems to be missing. Ask your administrator, or begin again with another account.",
+    ),
     ConsentFailure.WRONG_TENANT: Failure(
         403,
         "wrong_tenant",

@@ -27,13 +27,25 @@ from tests.sandbox.google_world import CALLBACK, GoogleWorld
 COLOURED = "4"
 
 
+NOWHERE = "http://127.0.0.1:9/webhooks/calendar/google"
+
+
 class Bench(Protocol):
-    """One account. ``lists``: a move by hand can be told from a deletion; ``moves``: the port can move events."""
+    """One account. ``lists``: a move by hand can be told from a deletion; ``moves``: the port can move events;
+    ``tells_deletions``: a plain read tells a deletion for certain; ``own_palette``: an installation's colours are seen
+    in the look; ``reuses_ids``: the id of a deleted event may create again. ``address``: where pushes may go."""
 
     calendar_id: str
     lists: bool
     moves: bool
     ids_are_ours: bool
+    tells_deletions: bool
+    own_palette: bool
+    reuses_ids: bool
+    title_limit: int
+
+    @property
+    def address(self) -> str: ...
 
     def now(self) -> datetime: ...
     def advance(self, time: timedelta) -> None: ...
@@ -55,6 +67,10 @@ class FakeBench:
     """The fake, for which the person's edits are methods."""
 
     calendar_id = "primary"
+    tells_deletions = own_palette = True
+    reuses_ids = False
+    title_limit = 500
+    address = NOWHERE
 
     def __init__(self, *, ids_are_ours: bool = True, lists: bool = True) -> None:
         self.ids_are_ours, self.lists, self.moves = ids_are_ours, lists, lists
@@ -107,7 +123,10 @@ class FakeBench:
 class GoogleBench:
     """The adapter over the stand-in, signed in through its own OAuth, in either mode."""
 
-    ids_are_ours = True
+    ids_are_ours = tells_deletions = own_palette = True
+    reuses_ids = False
+    title_limit = 500
+    address = NOWHERE
 
     def __init__(self, world: GoogleWorld, clock: Clock, mode: Mode) -> None:
         self.world, self._clock = world, clock

@@ -22,7 +22,7 @@ from gateway.core.model import ConnectionId, ConnectionStatus, InstallationId, S
 from gateway.core.ports import Lane, Mode
 from gateway.core.records import Connection, Installation, Subscription
 from gateway.deployment import Gateway
-from gateway.services.ingest import hash_secret
+from gateway.services.pushes import hash_secret
 from gateway.store.unit_of_work import PgStore
 from gateway.web.app import create_app
 from tests.crms.generic import deliveries

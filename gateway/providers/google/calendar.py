@@ -32,7 +32,7 @@ class GoogleCalendar:
     def __init__(self, client: Client, calendar_id: str, style: Style, now: datetime) -> None:
         self._client, self._id, self._style, self._now = client, calendar_id, style, now
 
-    def get(self, event_id: EventId) -> Event | NoEvent:
+    def get(self, event_id: EventId, *, doubted: bool = False) -> Event | NoEvent:  # noqa: ARG002 - told for certain
         """Read one of our events by id.
 
         "Not found" with the calendar still there is ``UNKNOWN``; without it, ``TargetGone``. A cancelled event of which
@@ -126,6 +126,9 @@ class GoogleCalendar:
             return False
         return entry.get("accessRole") in ("owner", "writer") and not entry.get("deleted")
 
+    def prepare(self) -> None:
+        """Nothing: Google's events bring their colours along."""
+
     def watch(self, channel_id: str, secret: str, address: str) -> Watch:
         """Open a channel for the calendar's ordinary events. Raises ``OperatorFault`` for an address Google refuses."""
         body = {
@@ -137,6 +140,10 @@ class GoogleCalendar:
         }
         answer = self._on_target(self._events.watch(calendarId=self._id, body=body, eventTypes=["default"]))
         return Watch(channel_id, str(answer.get("resourceId", "")), self._expiry(answer.get("expiration")))
+
+    def extend(self, channel_id: str, resource: str) -> Watch | None:  # noqa: ARG002 - the port's
+        """``None``: a channel's end cannot be put off (https://developers.google.com/workspace/calendar/api/guides/push)."""
+        return None
 
     def unwatch(self, channel_id: str, resource: str) -> None:
         """Close a channel; one that is unknown, or closed before, is success."""

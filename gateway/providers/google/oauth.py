@@ -60,7 +60,15 @@ class GoogleSignIn:
     def __init__(self, config: GoogleConfig, outbound: Outbound) -> None:
         self._config, self._outbound = config, outbound
 
-    def start(self, *, redirect_uri: str, state: str, mode: Mode, login_hint: str | None = None) -> FlowStart:
+    def start(
+        self,
+        *,
+        redirect_uri: str,
+        state: str,
+        mode: Mode,
+        login_hint: str | None = None,
+        extras: bool = False,  # noqa: ARG002 - there are none here
+    ) -> FlowStart:
         """Where to send the browser. Consent is always asked for: only a fresh one brings a refresh token.
 
         Earlier grants are included for a calendar of the person's, so that they are asked only for what is new; never

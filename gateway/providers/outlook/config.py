@@ -1,0 +1,27 @@
+"""Where Microsoft is, and who we are to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+
+def _machine_time() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class OutlookConfig:
+    """One app registration and the endpoints it speaks to; the defaults are the real ones, for work and personal
+    accounts alike: https://learn.microsoft.com/entra/identity-platform/v2-protocols#endpoints.
+
+    ``graph_endpoint``: with the version, without a slash at its end. ``now``: aware UTC, for token lifetimes, for the
+    end of a subscription, and for a ``Retry-After`` in an answer without a date.
+    """
+
+    client_id: str
+    client_secret: str = field(repr=False)
+    authority: str = "https://login.microsoftonline.com/common"
+    graph_endpoint: str = "https://graph.microsoft.com/v1.0"
+    now: Callable[[], datetime] = field(default=_machine_time, repr=False, compare=False)

@@ -1,0 +1,203 @@
+"""What a calendar provider's arrival means for us: checked item by item, and a look owed where something changed.
+
+A push that names an event means a direct look at that event, if it is one of ours; any other is dropped unread, and
+nothing of it is kept but a count (B22). One that names none means a look at all of ours. An arrival may hold items of
+many people: it is one commit, whatever it holds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from gateway.core.model import Absence, EventId, InstallationId, LinkId, NoEvent, SubscriptionId
+from gateway.core.ports import Lane, Provider
+from gateway.core.records import Arrival, Entry, EventHint, LedgerCount, Link, ReadAgain, Subscription, Topic
+from gateway.core.repositories import UnitOfWork
+from gateway.core.signals import Push, Pushes
+from gateway.core.stories import Actor, Story
+from gateway.services.context import Context, Ring, calendar_mailbox
+
+RENEWED_LATELY = timedelta(minutes=10)
+"""A wish to be renewed that comes again within this time is the same one:
+https://learn.microsoft.com/graph/change-notifications-lifecycle-events"""
+
+
+@dataclass(frozen=True, slots=True)
+class PushReceipt:
+    """What became of a provider's arrival. ``unknown``/``wrong``: how many items named no subscription of ours, or had
+    the wrong secret."""
+
+    taken: int
+    unknown: int
+    wrong: int
+    rings: tuple[Ring, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """All that one subscription told in one arrival."""
+
+    subscription: Subscription
+    pushes: Sequence[Push]
+
+    @property
+    def states(self) -> frozenset[str]:
+        return frozenset(push.state for push in self.pushes)
+
+    @property
+    def named(self) -> Mapping[EventId, Push]:
+        """The events that it names, each once: the gravest word about it, else the last."""
+        found: dict[EventId, Push] = {}
+        for push in self.pushes:
+            if push.event_id is None or push.state not in ("changed", "deleted"):
+                continue
+            event_id = EventId(push.event_id)
+            if event_id not in found or found[event_id].state != "deleted":
+                found[event_id] = push
+        return dict(sorted(found.items()))
+
+
+def receive_pushes(
+    ctx: Context, uow: UnitOfWork, provider: Provider, pushes: Pushes, raw: bytes, now: datetime
+) -> PushReceipt:
+    """Check each item against its subscription, and owe a look where something changed. Untrusted items leave no
+    trace but a count."""
+    told, unknown, wrong = _sorted_out(uow, provider.name, pushes)
+    taken = sum(len(one.pushes) for one in told)
+    rings: list[Ring] = []
+    # Links before connections before work, each in order: as the workers do, so that nobody waits for each other.
+    found = {one.subscription.id: _look_up(uow, provider, one) for one in told}
+    hinted = [link for one in told for link in _hint(uow, one, found[one.subscription.id], now)]
+    for one in told:
+        rings += _take(uow, one, found[one.subscription.id], raw, now)
+    for link in hinted:
+        rings += _owe(uow, link.installation_id, Topic.SYNC, link.id, _mailbox_of(link), now)
+    ctx.meter.count("pushes", provider=provider.name, outcome="taken" if taken else "refused")
+    return PushReceipt(taken, unknown, wrong, tuple(dict.fromkeys(rings)))
+
+
+def hash_secret(secret: str) -> bytes:
+    """How a subscription's secret is kept."""
+    return hashlib.sha256(secret.encode()).digest()
+
+
+# --- trust ----------------------------------------------------------------------------------------------------------
+
+
+def _sorted_out(uow: UnitOfWork, provider: str, pushes: Pushes) -> tuple[list[_Told], int, int]:
+    """What can be trusted, by subscription in the order of their ids; how many items were strangers', and forged."""
+    known: dict[str, Subscription | None] = {}
+    trusted: dict[str, list[Push]] = {}
+    unknown = wrong = 0
+    for push in pushes.items:
+        if push.channel_id not in known:
+            known[push.channel_id] = uow.subscriptions.get(provider, SubscriptionId(push.channel_id))
+        subscription = known[push.channel_id]
+        if subscription is None:
+            unknown += 1
+        elif not _is_trusted(subscription, push):
+            wrong += 1
+        else:
+            trusted.setdefault(push.channel_id, []).append(push)
+    told = [_Told(own, trusted[name]) for name, own in sorted(known.items()) if own is not None and name in trusted]
+    return told, unknown, wrong
+
+
+def _is_trusted(subscription: Subscription, push: Push) -> bool:
+    """The secret in constant time, and the resource once it is known (the first push may be faster than the answer)."""
+    same = hmac.compare_digest(hash_secret(push.secret), subscription.secret_hash)
+    known = subscription.resource is None or push.resource is None or push.resource == subscription.resource
+    return same and known
+
+
+# --- events that are named ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the named events are to us: ``news`` by their links; ``foreign``: how many are none of ours."""
+
+    news: Mapping[LinkId, tuple[Link, EventHint]]
+    foreign: frozenset[EventId]
+
+
+def _look_up(uow: UnitOfWork, provider: Provider, told: _Told) -> _Found:
+    """Which of the events named are ours, and not known already as they now are (an echo of our own write)."""
+    news: dict[LinkId, tuple[Link, EventHint]] = {}
+    foreign: set[EventId] = set()
+    inst, cid = told.subscription.installation_id, told.subscription.connection_id
+    for event_id, push in told.named.items() if provider.names_the_event else ():
+        link = uow.links.by_event(inst, cid, event_id)
+        if link is None:
+            foreign.add(event_id)
+        elif push.state == "deleted":
+            news[link.id] = (link, NoEvent(Absence.UNKNOWN))
+        elif not _is_known(provider, link, push):
+            news[link.id] = (link, ReadAgain())
+    return _Found(dict(sorted(news.items())), frozenset(foreign))
+
+
+def _is_known(provider: Provider, link: Link, push: Push) -> bool:
+    event = link.memory.event
+    return push.etag is not None and event is not None and provider.same_version(push.etag, event.etag)
+
+
+def _hint(uow: UnitOfWork, told: _Told, found: _Found, now: datetime) -> Iterable[Link]:
+    """Leave each link the word that its event is to be read."""
+    for link, hint in found.news.values():
+        uow.links.hint_event(told.subscription.installation_id, link.id, hint, expected_rev=None)
+        story = Story.PUSH_FOUND_ABSENCE if isinstance(hint, NoEvent) else Story.PUSH_CAME
+        uow.timeline.add(link.installation_id, link.task_id, Entry(now, Actor.CALENDAR.value, story.value, {}))
+        yield link
+
+
+def _mailbox_of(link: Link) -> str:
+    if link.place is None:
+        raise ValueError("a link found by its event has a place")
+    return calendar_mailbox(link.place.connection_id)
+
+
+# --- the rest -------------------------------------------------------------------------------------------------------
+
+
+def _take(uow: UnitOfWork, told: _Told, found: _Found, raw: bytes, now: datetime) -> Iterable[Ring]:
+    """Remember that it was heard, count, and owe what is not about one event."""
+    subscription, states = told.subscription, told.states
+    inst, cid = subscription.installation_id, subscription.connection_id
+    last = told.pushes[-1]
+    uow.subscriptions.mark_push(subscription.id, number=last.number, verified_at=now, resource=last.resource)
+    uow.connections.heard(inst, cid, now)
+    if states == {"verified"}:
+        return
+    dropped = sum(push.event_id in found.foreign for push in told.pushes)
+    uow.connections.count(inst, cid, LedgerCount(pushes=len(told.pushes), dropped=dropped))
+    if dropped < len(told.pushes):
+        detail = {"channel": subscription.id, "number": last.number, "items": len(told.pushes) - dropped}
+        uow.inbox.record(inst, Arrival(subscription.provider, None, hashlib.sha256(raw).digest(), now, detail=detail))
+    mailbox = calendar_mailbox(cid)
+    if "ended" in states:
+        uow.subscriptions.remove(inst, subscription.id)
+        yield from _owe(uow, inst, Topic.SUBSCRIBE, cid, mailbox, now)
+    elif "expiring" in states and _is_due(subscription, now):
+        uow.subscriptions.save(replace(subscription, renew_at=now))
+        yield from _owe(uow, inst, Topic.SUBSCRIBE, cid, mailbox, now)
+    if any(_asks_for_all(push) for push in told.pushes):
+        yield from _owe(uow, inst, Topic.PULL, cid, mailbox, now)
+
+
+def _asks_for_all(push: Push) -> bool:
+    """Whether it tells of a change without saying of which event."""
+    return push.event_id is None and push.state not in ("verified", "expiring", "ended")
+
+
+def _is_due(subscription: Subscription, now: datetime) -> bool:
+    return subscription.created_at is None or now - subscription.created_at >= RENEWED_LATELY
+
+
+def _owe(uow: UnitOfWork, inst: InstallationId, topic: Topic, key: str, mailbox: str, now: datetime) -> list[Ring]:
+    due = uow.outbox.request(inst, topic, key, mailbox=mailbox, now=now)
+    return [(inst, mailbox, Lane.NOW, max(0.0, (due - now).total_seconds()))]
