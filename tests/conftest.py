@@ -5,8 +5,8 @@
 - ``servers``: PostgreSQL and Valkey for the whole run, out of the wheels unless ``TEST_DATABASE_URL`` or
   ``TEST_REDIS_URL`` name others (never ``DATABASE_URL``: tests make and drop databases and flush Redis).
 - ``database_url``, ``redis_url``: fresh ones for a test.
-- Hypothesis profiles by ``HYPOTHESIS_PROFILE``: ``quick`` (the default), ``ci`` (``make test``), ``wander`` (new
-  examples every time; the others always play the same ones).
+- Hypothesis profiles by ``HYPOTHESIS_PROFILE``: ``quick`` (the default), ``ci`` (``make test``), ``wander`` and ``deep``
+  (new examples every time; the others always play the same ones).
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ _KEPT = re.compile(
     r"|(LC|PYTHON|PYTEST|HYPOTHESIS|COVERAGE|TEST|LD|DYLD)_?.*"
 )
 
-for _profile, _examples, _derandomize in (("quick", 50, True), ("ci", 500, True), ("wander", 2000, False)):
+_PROFILES = (("quick", 50, True), ("ci", 500, True), ("wander", 2000, False), ("deep", 10_000, False))
+for _profile, _examples, _derandomize in _PROFILES:
     hypothesis.settings.register_profile(
         _profile,
         max_examples=_examples,

@@ -71,7 +71,7 @@ class Judge:
         """Created, perhaps in the place of one elsewhere, whose edits count as they were last read."""
         owed, values = self._note_of(event), of_event(event)
         earned: list[FieldConflict] = []
-        if self.place is not None and self._read is not None and self._read.id != event.id:
+        if self.place is not None and self._read is not None and self._read.id == self.place.event_id:
             left = of_event(self._read)
             earned = [c for name in values if (c := self._overwritten(owed, name, left[name], values[name]))]
         self._compare(owed, earned)
@@ -103,11 +103,20 @@ class Judge:
         if owed.agreed is not None:
             self._claimed(owed.agreed)
 
+    def foresees(self, owed: OwedTask) -> bool:
+        """Whether it makes no difference if a noted write to the task lands: it may know that both sides held the same
+        value in the meantime, and that is known only once it has landed."""
+        if owed.agreed is None or self.base is None:
+            return True
+        same = {Field.TITLE: owed.agreed.title.task, Field.DUE: owed.agreed.due.task}
+        told = {Field.TITLE: owed.changes.title, Field.DUE: owed.changes.due}
+        return all(told[name] is not None or same[name] == was for name, was in self.base.items())
+
     def outcome(self, task: Task, event: Event) -> Values:
         """What both sides are to hold once all is quiet."""
         assert self.base is not None
         one, other = of_task(task), of_event(event)
-        return {n: one[n] if one[n] != was else other[n] for n, was in self.base.items()}
+        return {name: one[name] if one[name] != was else other[name] for name, was in self.base.items()}
 
     def at_rest(self, agreed: Agreed) -> None:
         if self.place is not None:

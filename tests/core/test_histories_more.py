@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,10 +11,12 @@ import pytest
 from gateway.core import effects as fx
 from gateway.core.model import (
     Absence,
+    Cause,
     Field,
     FieldConflict,
     LinkStatus,
     Look,
+    Memory,
     NoEvent,
     Owner,
     Reason,
@@ -23,6 +26,9 @@ from gateway.core.model import (
     UserId,
 )
 from gateway.core.records import ReadAgain
+from gateway.core.run import Run
+from tests.core.judge import of_event
+from tests.core.world import World
 from tests.factories import NINE, TEN
 
 # --- refusals
@@ -242,3 +248,119 @@ def test_a_run_in_which_both_sides_keep_moving_comes_back_later(world, monkeypat
     world.run()
     assert world.owes_run
     assert world.kinds.count("PatchEvent") > 1
+
+
+# --- a copy that was left behind, taken up again
+
+
+@pytest.fixture
+def left(world: World) -> World:
+    """A dormant link of before is live again: it knows its place and nothing else."""
+    world.link = replace(world.link, memory=Memory(last_number=world.link.memory.last_number))
+    world.judge.base = None
+    return world
+
+
+@pytest.mark.parametrize("status", Status)
+def test_b20_a_copy_is_taken_up_as_it_stands_and_follows_its_task(left, status):
+    left.tell(status=status, title="Bob", description="New")
+    left.judge.base = of_event(left.event)
+    left.run()
+    assert len(left.all_alive()) == 1
+    assert left.link.generation == 1
+    left.end()
+
+
+def test_b20_a_copy_that_was_edited_meanwhile_makes_no_banner(left):
+    left.edit_event(title="Cat")
+    left.tell(title="Bob")
+    left.judge.base = of_event(left.event)
+    left.run()
+    left.end()
+    assert (left.event.title, left.opened) == ("Bob", [])
+
+
+def test_b20_a_copy_that_is_gone_is_made_anew(left):
+    left.delete_event()
+    left.tell(title="Bob")
+    left.run()
+    assert left.link.generation == 2
+    left.end()
+
+
+def test_b20_a_copy_that_nobody_knows_of_is_made_under_its_old_id(left):
+    assert left.link.place is not None
+    del left._shelf(left.link.place)[left.link.place.event_id]
+    left.run()
+    assert left.link.generation == 1
+    left.end()
+
+
+def test_b20_a_copy_whose_task_is_off_goes(left):
+    left.tell(sync_on=False)
+    left.run()
+    left.end()
+
+
+# --- the rest
+
+
+def test_b35_a_completed_task_that_is_archived_leaves_its_event_as_history(world):
+    world.tell(status=Status.COMPLETED)
+    world.run()
+    world.delete_task(Cause.ARCHIVED)
+    world.hear_deletion()
+    world.run()
+    assert len(world.all_alive()) == 1
+    assert (world.link.status, world.link.place) == (LinkStatus.OFF, None)
+
+
+def test_a_description_is_read_before_it_is_changed_where_a_list_had_none(world):
+    world.show(length=timedelta(hours=2))
+    world.tell(description="New")
+    world.run()
+    assert world.kinds == ["FindHome", "ReadEvent", "Save", "PatchEvent", "Save"]
+
+
+def test_a_task_that_vanishes_under_our_write_is_looked_for(world):
+    world.show(title="Bob")
+    world.run(("before write", lambda: world.delete_task(Cause.DELETED)))
+    assert world.kinds == ["FindHome", "Save", "WriteTask", "ReadTask", "Save"]
+    world.end()
+
+
+def test_a_switch_off_told_before_a_refused_switch_off_was_settled(world, monkeypatch):
+    world.delete_event()
+    world.leave(world.look())
+    world.run(("before write", world.die))
+    monkeypatch.setattr(world, "_write_task", lambda effect: fx.Refusing(()))
+    world.run()
+    assert world.link.status is LinkStatus.OFF
+    assert world.link.reason is Reason.EVENT_DELETED
+
+
+def test_a_write_that_never_landed_does_not_hold_up_a_creation(world):
+    world.tell(title="Bob")
+    world.run(("before write", world.die))
+    world.reach["u-1"] = "none"
+    world.reach["u-2"] = "connected"
+    world.tell(owner=Owner(UserId("u-2")))
+    world.run()
+    assert world.link.place == world.place_of("u-2", 2)
+
+
+@pytest.mark.parametrize("missing", ["home", "place", "answer"])
+def test_a_broken_promise_of_the_world_is_an_error_and_no_guess(world, missing, monkeypatch):
+    if missing == "home":
+        monkeypatch.setattr(world, "_find_home", lambda owner: fx.Whereabouts(None))
+        world.link = replace(world.link, place=None, memory=Memory())
+        with pytest.raises(ValueError, match="needs a home"):
+            world.run()
+    elif missing == "place":
+        with pytest.raises(ValueError, match="no place"):
+            _ = Run.of(replace(world.link, place=None), world.now).place
+    else:
+        monkeypatch.setattr(world, "_write_task", lambda effect: fx.Taken())
+        world.show(title="Bob")
+        with pytest.raises(TypeError, match="Taken"):
+            world.run()

@@ -207,3 +207,13 @@ def test_b19_a_creation_elsewhere_needs_a_task_that_can_be_synced():
         rc.insert_elsewhere(Memory(), facts(a_task(due=None)), rc.Relocate())
 
 
+
+
+def test_b19_only_a_creation_that_never_happened_hands_its_conflict_on():
+    conflict = FieldConflict(Field.TITLE, "Cat", "Bob")
+    change = patched(decide(a_task(title="Bob"), an_event(title="Cat"))).owed
+    creation = replace(created(title="Bob").owed, conflicts=(conflict,), closes=(Field.DUE,))
+    for strays, conflicts in (((change,), ()), ((change, creation), (conflict,))):
+        step = rc.decide(Memory(strays=strays), replace(facts(a_task(title="Bob")), event=None))
+        assert isinstance(step, rc.Insert)
+        assert step.owed.conflicts == conflicts

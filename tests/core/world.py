@@ -248,7 +248,7 @@ class World(Ground):
                 self.link, memory=Memory(last_number=memory.last_number), task_hint=None, event_hint=None, place=None
             )
             self.judge.expected = list(self.opened)
-        if save.final and self.link.place is not None and memory.agreed is not None and not save.wipes:
+        if save.final and self.link.place is not None and memory.agreed is not None and memory.owed is None:
             self.judge.at_rest(memory.agreed)
         return self.link
 
@@ -257,16 +257,19 @@ class World(Ground):
     def arrive(self) -> None:
         """What dead workers had sent arrives. An event that is created where its link has gone away from is beyond the
         journey's sight: the pull of that calendar finds it."""
+        reach, self.reach = self.reach, dict.fromkeys(self.reach, "connected")  # what was sent knows of no pause
         for effect in self.late:
             if effect.place == self.link.place:
                 self.carry_out(effect)
+        self.reach = reach
         self.late = []
 
     def settle(self) -> None:
         """Everything is told, and runs go on until none is owed."""
         event = self.event_at(self.judge.place)
-        doomed = isinstance(self.link.memory.owed, OwedDelete)
-        if event is not None and isinstance(self.task, Task) and not doomed and not self._refuses_any():
+        owed = self.link.memory.owed
+        open_yet = isinstance(owed, OwedDelete) or (isinstance(owed, OwedTask) and not self.judge.foresees(owed))
+        if event is not None and isinstance(self.task, Task) and not open_yet and not self._refuses_any():
             self.outcome = self.judge.outcome(self.task, event)
         self.read_all_again()
         for _ in range(MANY_RUNS):
