@@ -21,7 +21,7 @@ from gateway.core.errors import (
     TryLater,
     Unauthorised,
 )
-from gateway.core.model import ConnectionId, InstallationId, LinkId, Reason, State
+from gateway.core.model import ConnectionId, InstallationId, LinkId, LinkStatus, Reason, State
 from gateway.core.ports import Lane
 from gateway.core.records import Entry, Installation, InstallationStatus, Lease, Topic
 from gateway.core.repositories import StoreDown, UnitOfWork
@@ -51,7 +51,7 @@ OPERATOR_PATIENCE = timedelta(minutes=15)
 """How often work is tried again that fails because the deployment is set up wrongly."""
 
 EVERYONE_WAITS = timedelta(seconds=10)
-"""How long a mailbox rests when its provider asks for patience without saying how much."""
+"""How long a mailbox rests at least when its provider asks for patience without saying how much."""
 
 
 def drain(
@@ -130,7 +130,7 @@ def _after_failure(ctx: Context, lease: Lease, installation: Installation, error
             _forbidden(ctx, lease)
         case Refused():
             log.error("the request was refused: this is our own bug", extra=_fields(lease), exc_info=error)
-            _park(ctx, lease, "refused_by_provider")
+            _park(ctx, lease, "refused_by_provider", Reason.REFUSED)
         case OperatorFault():
             log.critical("the deployment is set up wrongly: %s", error, extra=_fields(lease))
             _put_off(ctx, lease, OPERATOR_PATIENCE, "operator_fault", counts=True)
@@ -165,17 +165,16 @@ def _fields(lease: Lease) -> dict[str, object]:
 def _later(ctx: Context, lease: Lease, error: TryLater) -> None:
     """Back off by the schedule, the other side's own wish winning; set aside after 72 hours."""
     now = ctx.clock.now()
+    if gives_up(lease.first_owed_at, now):
+        _park(ctx, lease, str(error), None)
+        return
+    wait = retry_after(lease.attempts + 1, asked=error.after, jitter=ctx.jitter())
     if error.everyone:
-        rest = error.after or EVERYONE_WAITS
+        wait = max(wait, EVERYONE_WAITS)
         with ctx.store.begin() as uow:
-            uow.outbox.pause(lease.mailbox, now + rest)
+            uow.outbox.pause(lease.mailbox, now + wait)
             uow.commit()
-        _put_off(ctx, lease, rest, str(error), counts=False)
-    elif gives_up(lease.first_owed_at, now):
-        _park(ctx, lease, str(error))
-    else:
-        wait = retry_after(lease.attempts + 1, asked=error.after, jitter=ctx.jitter())
-        _put_off(ctx, lease, wait, str(error), counts=True)
+    _put_off(ctx, lease, wait, str(error), counts=True)
 
 
 def _put_off(
@@ -191,11 +190,13 @@ def _put_off(
         uow.commit()
 
 
-def _park(ctx: Context, lease: Lease, reason: str) -> None:
+def _park(ctx: Context, lease: Lease, reason: str, banner: Reason | None) -> None:
+    """Set aside. Where it would have brought a task in step, its banner says that it is not."""
     now = ctx.clock.now()
     with ctx.store.begin() as uow:
-        uow.outbox.park(lease, reason, now)
         _tell(uow, lease, now, Story.PARKED)
+        _show_error(ctx, uow, lease, banner)
+        uow.outbox.park(lease, reason, now)
         uow.commit()
     log.error("work was set aside", extra={**_fields(lease), "reason": reason})
 
@@ -223,9 +224,13 @@ def _forbidden(ctx: Context, lease: Lease) -> None:
     """The CRM no longer lets us at this task: the banner says so, the event stays, work waits for a replay."""
     now = ctx.clock.now()
     with ctx.store.begin() as uow:
-        if lease.topic is Topic.SYNC:
-            link = uow.links.get(lease.installation_id, LinkId(lease.key))
-            if link is not None:
-                reports.set_state(ctx, uow, link, State.ERROR, Reason.FORBIDDEN)
+        _show_error(ctx, uow, lease, Reason.FORBIDDEN)
         uow.outbox.park(lease, "forbidden", now)
         uow.commit()
+
+
+def _show_error(ctx: Context, uow: UnitOfWork, lease: Lease, reason: Reason | None) -> None:
+    """The task behind this work is not in step; the next run that works says otherwise."""
+    link = uow.links.get(lease.installation_id, LinkId(lease.key)) if lease.topic is Topic.SYNC else None
+    if link is not None and link.status is LinkStatus.LIVE:
+        reports.set_state(ctx, uow, link, State.ERROR, reason)

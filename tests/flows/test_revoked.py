@@ -120,7 +120,7 @@ def test_b21_after_seven_days_of_waiting_it_is_as_revoked(house: House, ada: Per
 
 def test_b21_signing_in_again_is_asked_for_while_a_channel_is_being_replaced(house: House, ada: Person) -> None:
     synced_task(house, ada)
-    house.advance(days=21)
+    house.advance(days=22)
     google(house, path="/channels/stop", status=503, times=1)
     house.tick()
     google(house, times=None, **AGAIN)
