@@ -103,13 +103,17 @@ def _browser(cookie: str) -> str:
     return hashlib.sha256(cookie.encode()).hexdigest()
 
 
-def begin(ctx: Context, ticket: Ticket, provider: str, mode: Mode, cookie: str, redirect_uri: str) -> str:
-    """Where to send the browser. ``cookie``: the secret by which it will be known again."""
+def begin(
+    ctx: Context, ticket: Ticket, provider: str, mode: Mode, cookie: str, redirect_uri: str, *, extras: bool = False
+) -> str:
+    """Where to send the browser. ``cookie``: the secret by which it will be known again. ``extras``: the person wants
+    what a further permission brings."""
     state = new_token()
     with ctx.store.begin() as uow:
         former = uow.connections.of_user(ticket.installation_id, ticket.user_id)
     hint = former.email if former is not None and former.provider == provider else None
-    start = ctx.providers[provider].sign_in.start(redirect_uri=redirect_uri, state=state, mode=mode, login_hint=hint)
+    sign_in = ctx.providers[provider].sign_in
+    start = sign_in.start(redirect_uri=redirect_uri, state=state, mode=mode, login_hint=hint, extras=extras)
     payload = {
         "installation": ticket.installation_id,
         "user": ticket.user_id,

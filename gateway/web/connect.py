@@ -15,7 +15,7 @@ from flask.typing import ResponseReturnValue
 
 from gateway.core.errors import GatewayError
 from gateway.core.model import ConnectionStatus
-from gateway.core.ports import ConsentFailed, Mode
+from gateway.core.ports import ConsentFailed, Mode, Provider
 from gateway.core.reading import a_word
 from gateway.core.records import Installation, InstallationStatus
 from gateway.services import consent, standing, target
@@ -30,9 +30,6 @@ from gateway.web.returns import back
 log = logging.getLogger(__name__)
 
 connect = Blueprint("connect", __name__)
-
-DOORS: Final[Mapping[str, str]] = {"google": "google", "outlook": "microsoft"}
-"""Under which name in the path a provider sends the browser back."""
 
 LARGEST_FORM: Final = 16 * 1024
 _MODES: Final = {mode.value: mode for mode in Mode}
@@ -71,9 +68,11 @@ def start(token: str) -> ResponseReturnValue:
         raise SpentError(CONNECT)
     stands = standing.of_user(context(), ticket.installation_id, ticket.user_id)
     if _would_replace(stands) and request.form.get("confirm") != "yes":
-        return _page("confirm.html", token, ticket, provider=provider, mode=mode, connection=stands.connection)
-    back_to = f"{gateway().settings.public_url}/oauth/{DOORS.get(provider, provider)}/callback"
-    url = consent.begin(context(), ticket, provider, mode, security.know_browser(), back_to)
+        told = {"provider": provider, "mode": mode, "extras": request.form.get("extras") == "yes"}
+        return _page("confirm.html", token, ticket, connection=stands.connection, **told)
+    back_to = f"{gateway().settings.public_url}/oauth/{_door(providers[provider])}/callback"
+    extras = request.form.get("extras") == "yes"
+    url = consent.begin(context(), ticket, provider, mode, security.know_browser(), back_to, extras=extras)
     read_ticket(context(), CONNECT, token, use=True)
     security.let_forms_leave()
     return security.keep_browser(_see(url))
@@ -87,14 +86,17 @@ def _page(template: str, token: str, ticket: Ticket, **more: object) -> Response
     """A page whose form leads on to the provider."""
     own = installation_of(ticket)
     providers = context().providers
-    offered = {name: one.label for name, one in providers.items() if ticket.provider in (None, name)}
-    if not offered:
+    choices = [one for name, one in providers.items() if ticket.provider in (None, name)]
+    if not choices:
         raise SpentError(CONNECT)
     security.let_forms_leave()
     page = render_template(
         template,
         crm=style_of(own).crm_name,
-        providers=offered,
+        providers={one.name: one.label for one in choices},
+        open_ones=[one.label for one in choices if not one.walled],
+        walled_ones=[one.label for one in choices if one.walled],
+        extras_offered=[(one.label, one.extras) for one in choices if one.extras],
         action=url_for("connect.start", token=token),
         form_token=security.form_token(security.know_browser()),
         back=back(own, ticket.return_url, "denied"),
@@ -117,7 +119,10 @@ def installation_of(ticket: Ticket) -> Installation:
 
 @connect.get("/oauth/<door>/callback")
 def callback(door: str) -> ResponseReturnValue:
-    """The browser is back from the provider."""
+    """The browser is back from the provider; or an administrator is, who has approved the app for everybody there."""
+    if "admin_consent" in request.args:
+        _provider(door)
+        return Response(render_template("approved.html"), mimetype="text/html")
     return _finish(_provider(door), request.args.to_dict())
 
 
@@ -131,14 +136,19 @@ def callback_by_form(door: str) -> ResponseReturnValue:
     return _see(url_for("connect.finish_form", door=door, state=answer["state"]))
 
 
-@connect.get("/oauth/<door>/finish/<state>")
-def finish_form(door: str, state: str) -> ResponseReturnValue:
+@connect.get("/oauth/<door>/finish")
+def finish_form(door: str) -> ResponseReturnValue:
     """Here the browser shows its cookie."""
-    return _finish(_provider(door), consent.held_answer(context(), state))
+    return _finish(_provider(door), consent.held_answer(context(), request.args.get("state", "")))
+
+
+def _door(provider: Provider) -> str:
+    """Under which name in the path a provider sends the browser back."""
+    return provider.door or provider.name
 
 
 def _provider(door: str) -> str:
-    found = next((name for name, own in DOORS.items() if own == door and name in context().providers), None)
+    found = next((name for name, one in context().providers.items() if _door(one) == door), None)
     return found if found is not None else abort(404)
 
 
@@ -174,18 +184,24 @@ def _not_connected(finished: Finished) -> Response:
     failure = failure_of(ConsentFailed(finished.failure)) if finished.failure else _UNWELL
     token, _ = consent.keep_ticket(context(), CONNECT, finished.ticket, consent.LINK_LASTS)
     status = "denied" if failure is not None and failure.code == "denied" else "error"
-    detail = finished.detail if failure is not None and failure.code == "scope_missing" else ""
+    code = failure.code if failure is not None else ""
+    detail = finished.detail if code == "scope_missing" else ""
+    approve = finished.detail if code == "needs_admin" and finished.detail.startswith("http") else ""
     again = url_for("connect.choose", token=token)
-    return failed(failure or _UNWELL, again=again, leads_back=_back(finished.ticket, status), detail=detail)
+    leads_back = _back(finished.ticket, status)
+    return failed(failure or _UNWELL, again=again, leads_back=leads_back, detail=detail, approve=approve)
 
 
 def _back(ticket: Ticket, status: str) -> str | None:
     return back(installation_of(ticket), ticket.return_url, status)
 
 
-def failed(failure: Failure, *, again: str | None, leads_back: str | None, detail: str = "") -> Response:
-    """A failure as a page, with the next step."""
-    page = render_template("failure.html", failure=failure, again=again, back=leads_back, detail=detail)
+def failed(
+    failure: Failure, *, again: str | None, leads_back: str | None, detail: str = "", approve: str = ""
+) -> Response:
+    """A failure as a page, with the next step. ``approve``: where an administrator can say yes."""
+    shown = {"again": again, "back": leads_back, "detail": detail, "approve": approve}
+    page = render_template("failure.html", failure=failure, **shown)
     response = Response(page, failure.status, mimetype="text/html")
     response.headers.update(failure.retry_after)
     return response

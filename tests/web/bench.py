@@ -65,9 +65,13 @@ class FakeSignIn:
         self.fails: list[Exception] = []
         self.token_fails: list[GatewayError] = []
         self.hints: list[str | None] = []
+        self.extras: list[bool] = []
 
-    def start(self, *, redirect_uri: str, state: str, mode: Mode, login_hint: str | None = None) -> FlowStart:
+    def start(
+        self, *, redirect_uri: str, state: str, mode: Mode, login_hint: str | None = None, extras: bool = False
+    ) -> FlowStart:
         self.hints.append(login_hint)
+        self.extras.append(extras)
         return FlowStart(f"https://{self.name}.example/auth?state={state}&redirect_uri={redirect_uri}", mode.encode())
 
     def finish(self, secret: bytes, answer: Mapping[str, str], redirect_uri: str) -> Grant:
@@ -153,6 +157,9 @@ class Bench:
             names_the_event=False,
             title_limit=500,
             encode_text=str,
+            door="microsoft" if name == "outlook" else "",
+            extras="Colours" if name == "outlook" else "",
+            walled=name != "outlook",
         )
 
     def ring(self, installation_id: InstallationId, mailbox: str, lane: Lane) -> None:
