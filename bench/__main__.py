@@ -27,9 +27,9 @@ FULL: Mapping[str, Part] = {
     "intake": lambda house: intake.run(house, seconds=10, turns=3),
 }
 QUICK: Mapping[str, Part] = {
-    "reflect": lambda house: reflect.run(house, seconds=4, turns=1),
+    "reflect": lambda house: reflect.run(house, seconds=3, turns=1),
     "calls": lambda house: calls.run(house, times=1),
-    "backfill": lambda house: backfill.run(house, tasks=150, turns=1),
+    "backfill": lambda house: backfill.run(house, tasks=100, turns=1),
     "intake": lambda house: intake.run(house, seconds=2, turns=2),
 }
 

@@ -110,5 +110,5 @@ def test_a_killed_worker_is_started_again(demo: Running) -> None:
 
 def test_parts_end_with_a_demo_that_is_killed(demo: Running) -> None:
     demo.process.kill()
-    demo.process.communicate()
+    demo.process.wait()
     assert eventually(lambda: all(gone(pid) for pid in demo.installation["pids"].values()))
