@@ -5,8 +5,8 @@
 - ``servers``: PostgreSQL and Valkey for the whole run, out of the wheels unless ``TEST_DATABASE_URL`` or
   ``TEST_REDIS_URL`` name others (never ``DATABASE_URL``: tests make and drop databases and flush Redis).
 - ``database_url``, ``redis_url``: fresh ones for a test.
-- Profiles of Hypothesis by ``HYPOTHESIS_PROFILE``: ``quick`` (the default), ``ci`` (``make test``), ``wander``, ``deep``
-  (new examples every time; the others always play the same ones).
+- Hypothesis profiles by ``HYPOTHESIS_PROFILE``: ``quick`` (the default), ``ci`` (``make test``), and two that play new
+  examples every time, ``wander`` and ``deep``.
 """
 
 from __future__ import annotations

@@ -153,8 +153,8 @@ def test_an_owner_who_changes_while_the_task_is_read_again_is_served_at_the_new_
     world.reach["u-2"] = "connected"
     world.show(title="Bob")
     world.run(("before write", lambda: world.edit_task(owner=Owner(UserId("u-2")))))
+    assert world.all_alive() == [world.place_of("u-2", 2)]
     world.end()
-    assert world.alive() == world.place_of("u-2", 2)
 
 
 # --- existence

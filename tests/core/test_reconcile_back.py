@@ -200,6 +200,17 @@ def test_b17_an_event_under_an_unknown_number_is_news_to_a_task_that_did_not_cha
     assert flows(decide(event=an_event(title="Bob", number=NUMBER + 3))) == TaskChanges(title="Bob")
 
 
+@pytest.mark.parametrize(
+    ("task", "conflict"),
+    [
+        ({"title": "Bob"}, FieldConflict(Field.TITLE, "Call Ada", "Bob")),
+        ({"due": TEN}, FieldConflict(Field.DUE, NINE, TEN)),
+    ],
+)
+def test_b28_under_an_unknown_number_nothing_is_overwritten_without_a_banner(task, conflict):
+    assert patched(decide(a_task(**task), an_event(number=NUMBER + 3))).owed.conflicts == (conflict,)
+
+
 # --- cases of the first week
 
 

@@ -69,9 +69,10 @@ class World(Ground):
         planned = list(meanwhile)
 
         def moment(when: str, effect: fx.Effect) -> None:
-            for one in [one for one in planned if one[0] == f"{when} {kind_of(effect)}"]:
-                planned.remove(one)
-                one[1]()
+            due = next((one for one in planned if one[0] == f"{when} {kind_of(effect)}"), None)
+            if due is not None:
+                planned.remove(due)
+                due[1]()
 
         self.owes_run, self.calls = False, []
         if self.link.status is not LinkStatus.LIVE:
