@@ -113,7 +113,7 @@ def test_everything_pinned_installs_on_the_oldest_python_promised() -> None:
     mypy = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["mypy"]
     assert OLDEST.startswith(mypy["python_version"])
     pinned = [line for line in (REPOSITORY / "constraints.txt").read_text().splitlines() if "==" in line]
-    needs = {name: metadata.metadata(name).json.get("requires_python", "") for name in map(package, pinned)}
+    needs = {name: str(metadata.metadata(name).json.get("requires_python", "")) for name in map(package, pinned)}
     assert {name: need for name, need in needs.items() if OLDEST not in SpecifierSet(need)} == {}
 
 
