@@ -21,8 +21,8 @@ def live() -> ResponseReturnValue:
 
 @health.get("/readyz")
 def ready() -> ResponseReturnValue:
-    """Each part with ``ok``, or why it is not. Without Redis the doors still record and answer 202, so a router must not
-    take this process away: ``degraded``, with 200."""
+    """Each part with ``ok``, or why it is not. Without Redis the doors still record and answer 202, so a router must
+    not take this process away: ``degraded``, with 200."""
     found = {name: probe() for name, probe in gateway().probes.items()}
     missing = {name for name, why in found.items() if why is not None}
     status = "ready" if not missing else "degraded" if missing <= _CAN_WAIT else "not ready"
