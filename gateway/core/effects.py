@@ -107,6 +107,15 @@ class DeleteEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class MoveEvent:
+    """To another calendar of the same connection, keeping its id -> ``Event``, :class:`Missing`, or ``None``: it cannot
+    be moved, but may be created there."""
+
+    place: Place
+    to: Place
+
+
+@dataclass(frozen=True, slots=True)
 class Save:
     """Commit the link and what is told of it, all or nothing -> the link as stored.
 
@@ -123,7 +132,7 @@ class Save:
     final: bool = False
 
 
-Effect = ReadTask | FindHome | ReadEvent | WriteTask | InsertEvent | PatchEvent | DeleteEvent | Save
+Effect = ReadTask | FindHome | ReadEvent | WriteTask | InsertEvent | PatchEvent | DeleteEvent | MoveEvent | Save
 
 
 # --- answers beside the obvious -------------------------------------------------------------------------------------

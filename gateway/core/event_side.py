@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from gateway.core import effects as fx
 from gateway.core import reconcile as rc
@@ -27,6 +29,15 @@ from gateway.core.taking_up import taken_up, was_left
 def same_calendar(one: Place, other: Place) -> bool:
     """Whether two places are in one calendar."""
     return (one.connection_id, one.calendar_id) == (other.connection_id, other.calendar_id)
+
+
+def where_bound(place: Place | None, home: fx.Home | None) -> Place | None:
+    """Where an event that lives elsewhere can be moved to as it is: its home, if that is of the same connection."""
+    if place is None or home is None:
+        return None
+    target = home.place_of(0)
+    bound = target.connection_id == place.connection_id and target.calendar_id != place.calendar_id
+    return replace(target, event_id=place.event_id) if bound else None
 
 
 def learn_event(run: Run, where: fx.Whereabouts) -> Steps:
@@ -85,6 +96,8 @@ def _is_stale(hint: Event, memory: Memory) -> bool:
 def read_event(run: Run) -> Steps:
     """A direct read; it also tells what became of an owed write. "Not found" is believed the second time."""
     found = yield fx.ReadEvent(run.place, doubted=isinstance(run.event_hint, NoEvent))
+    if run.bound is not None and not isinstance(found, Event):
+        found = yield from _moved_before(run, run.bound, found)
     if isinstance(found, fx.Unreachable):
         run.forget_event()
         return
@@ -100,6 +113,22 @@ def read_event(run: Run) -> Steps:
     else:
         run.event, run.event_is_read = event, True
         run.remember(event=None)
+
+
+def _moved_before(
+    run: Run, bound: Place, found: NoEvent | fx.Unreachable
+) -> Generator[fx.Effect, Any, Event | NoEvent | fx.Unreachable]:
+    """Whether it lives where it was to be moved: a run before this one may have died of its success."""
+    there = yield fx.ReadEvent(bound)
+    if not isinstance(there, Event) or there.link != run.link.id:
+        return found
+    _arrive(run, bound)
+    return there
+
+
+def _arrive(run: Run, bound: Place) -> None:
+    run.link, run.bound, run.wrote = replace(run.link, place=bound), None, True
+    run.tell(Actor.GATEWAY, Story.EVENT_MOVED)
 
 
 def _settle(run: Run, found: Event | NoEvent) -> Event | NoEvent | None:
@@ -166,7 +195,17 @@ def _next_generation(run: Run, home: fx.Home) -> None:
 
 
 def relocate(run: Run, home: fx.Home, facts: rc.Facts, step: rc.Relocate) -> Steps:
-    """To another calendar: create there and confirm; the old place is remembered until it is cleared at the end."""
+    """To another calendar: moved as it is where that can be, with all that its person gave it. Else create there and
+    confirm; the old place is remembered until it is cleared at the end."""
+    moved = (yield fx.MoveEvent(run.place, run.bound)) if run.bound is not None else None
+    if run.bound is not None and isinstance(moved, Event):
+        _arrive(run, run.bound)
+        run.takes_event(moved, is_read=True)
+        yield from run.save()
+        return
+    if moved is not None:
+        yield from read_event(run)
+        return
     yield from insert(run, home, rc.insert_elsewhere(run.memory, facts, step))
 
 
@@ -189,6 +228,8 @@ def delete_event(run: Run) -> Steps:
 
 def _carry_through(run: Run) -> Steps:
     yield fx.DeleteEvent(run.place)
+    if run.bound is not None:
+        yield fx.DeleteEvent(run.bound)  # a run before this one may have moved it
     run.tell(Actor.GATEWAY, Story.EVENT_DELETED)
     run.wrote = True
     run.forget_event()

@@ -131,8 +131,8 @@ class _World:
                 return self._insert(effect)
             case fx.PatchEvent():
                 return self._patch(effect)
-            case fx.DeleteEvent(place):
-                return self._delete(place)
+            case fx.DeleteEvent() | fx.MoveEvent():
+                return self._take_away(effect)
         assert_never(effect)
 
     # --- the CRM ---
@@ -198,6 +198,11 @@ class _World:
         except EventGone:
             return fx.Missing()
 
+    def _take_away(self, effect: fx.DeleteEvent | fx.MoveEvent) -> Any:
+        if isinstance(effect, fx.MoveEvent):
+            return self._move(effect.place, effect.to)
+        return self._delete(effect.place)
+
     def _delete(self, place: Place) -> fx.Unreachable | None:
         """Where a connection has ended its events stay as copies; where it waits for its person they wait too."""
         connection = self.connections.get(place.connection_id)
@@ -213,6 +218,16 @@ class _World:
                 raise self._whose(place, gone) from gone
             log.info("the old calendar is gone, and the event with it", extra={"link": self.loaded.id})
         return None
+
+    def _move(self, place: Place, to: Place) -> Any:
+        """Where a grant, or this very event, does not allow it, the event is created anew instead."""
+        self.written += 1
+        try:
+            return self._call(place, lambda c: c.move(place.event_id, to.calendar_id))
+        except (AlreadyExists, Refused):
+            return None
+        except (EventGone, TargetGone):  # which of the calendars is gone, the next read tells
+            return fx.Missing()
 
     # --- the store ---
 

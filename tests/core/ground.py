@@ -47,8 +47,9 @@ class Reading:
 class Ground:
     """Everything outside of the journey, without the journey. Public attributes are the levers of a test."""
 
-    def __init__(self, task: Task | None = None, *, replays_keys: bool = True) -> None:
+    def __init__(self, task: Task | None = None, *, replays_keys: bool = True, moves: bool = False) -> None:
         self.now = NOW
+        self.moves = moves
         self.replays_keys = replays_keys
         self.task: Task | TaskGone = task or a_task()
         self.history: dict[int, Task] = {}

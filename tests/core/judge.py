@@ -51,6 +51,11 @@ class Judge:
             for name, value in of_event(event).items():
                 self._event_had[name].append(value)
 
+    def event_moved(self, place: Place, to: Place) -> None:
+        """Taken to another calendar as it is."""
+        if place == self.place:
+            self.place = to
+
     def event_is_gone(self, place: Place) -> None:
         if place == self.place:
             self.place = None

@@ -13,7 +13,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from gateway.core.model import Cause, Field, Look, Owner, Priority, Status, UserId
 from tests.core.ground import Reading
@@ -131,6 +131,10 @@ class Edits(RuleBasedStateMachine):
 
 class Lives(Edits):
     """The same, and all that can happen to a task, its event and its people."""
+
+    @initialize(moves=st.booleans())
+    def the_provider_moves_events_or_not(self, moves: bool) -> None:
+        self.world.moves = moves
 
     @rule(on=st.booleans())
     def the_switch_is_flipped(self, on: bool) -> None:

@@ -36,11 +36,11 @@ from gateway.core.ports import Style
 from gateway.core.records import Link, ReadAgain
 from gateway.core.render import Rules
 from gateway.core.text import STROKE
-from tests.core.ground import Ground
+from tests.core.ground import Ground, Kept
 from tests.core.judge import of_event, of_task
 from tests.fakes import written
 
-WRITES = (fx.WriteTask, fx.InsertEvent, fx.PatchEvent, fx.DeleteEvent)
+WRITES = (fx.WriteTask, fx.InsertEvent, fx.PatchEvent, fx.DeleteEvent, fx.MoveEvent)
 MANY_RUNS = 12
 
 
@@ -124,8 +124,8 @@ class World(Ground):
                 return self._insert(effect)
             case fx.PatchEvent():
                 return self._patch(effect)
-            case fx.DeleteEvent(place):
-                return self._delete(place)
+            case fx.DeleteEvent() | fx.MoveEvent():
+                return self._take_away(effect)
             case fx.Save():
                 return self._save(effect)
         raise AssertionError(effect)
@@ -211,6 +211,11 @@ class World(Ground):
         self.judge.event_written(event, changed)
         return self._put(effect.place, changed)
 
+    def _take_away(self, effect: fx.DeleteEvent | fx.MoveEvent) -> Any:
+        if isinstance(effect, fx.MoveEvent):
+            return self._move(effect.place, effect.to)
+        return self._delete(effect.place)
+
     def _delete(self, place: Place) -> fx.Unreachable | None:
         if place != self.link.place and self.reach[place.connection_id] != "connected":
             return fx.Unreachable()
@@ -219,6 +224,17 @@ class World(Ground):
             self._shelf(place)[place.event_id] = replace(self._shelf(place)[place.event_id], absence=Absence.DELETED)
             self.judge.event_is_gone(place)
         return None
+
+    def _move(self, place: Place, to: Place) -> Any:
+        self._check_reach(place)
+        if not self.moves or to.event_id in self._shelf(to):
+            return None
+        event = self.event_at(place)
+        if event is None:
+            return fx.Missing()
+        self._shelf(place)[place.event_id] = Kept(event, Absence.DELETED)
+        self.judge.event_moved(place, to)
+        return self._put(to, event)
 
     def _save(self, save: fx.Save) -> Link:
         """As the store's ``Links.save`` and the service around it do it."""
