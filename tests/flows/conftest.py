@@ -7,20 +7,23 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.google import conformance
 from tests.flows.house import House, Person
 
 
 @pytest.fixture
 def house(tmp_path: Path, database_url: str) -> Iterator[House]:
     """Installed, nobody connected yet. At the end the privacy ledger of the stand-in is looked at: no foreign event
-    was in any answer to the gateway (B22)."""
-    house = House(tmp_path, database_url)
+    was in any answer to the gateway (B22); and all its traffic, both ways, is held against the API's own document."""
+    house = House(tmp_path, database_url, google={"record": True})
     house.install()
     house.settle()
     yield house
     foreign = house.foreign_reads()
+    wrong = [text for entry in house.google.recorder.entries() for text in conformance.check(entry)]
     house.stop()
     assert foreign == []
+    assert wrong == []
 
 
 @pytest.fixture
