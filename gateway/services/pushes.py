@@ -22,8 +22,8 @@ from gateway.core.stories import Actor, Story
 from gateway.services.context import Context, Ring, calendar_mailbox
 
 RENEWED_LATELY = timedelta(minutes=10)
-"""A wish to be renewed that comes again within this time is the same one:
-https://learn.microsoft.com/graph/change-notifications-lifecycle-events"""
+"""A wish to be renewed so soon after the last renewal is most often that same one told twice; it is granted when this
+time is over: https://learn.microsoft.com/graph/change-notifications-lifecycle-events"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,9 +182,11 @@ def _take(uow: UnitOfWork, told: _Told, found: _Found, raw: bytes, now: datetime
     if "ended" in states:
         uow.subscriptions.remove(inst, subscription.id)
         yield from _owe(uow, inst, Topic.SUBSCRIBE, cid, mailbox, now)
-    elif "expiring" in states and _is_due(subscription, now):
-        uow.subscriptions.save(replace(subscription, renew_at=now))
-        yield from _owe(uow, inst, Topic.SUBSCRIBE, cid, mailbox, now)
+    elif "expiring" in states:
+        at = max(now, (subscription.created_at or now - RENEWED_LATELY) + RENEWED_LATELY)
+        uow.subscriptions.save(replace(subscription, renew_at=min(at, subscription.renew_at or at)))
+        if at == now:
+            yield from _owe(uow, inst, Topic.SUBSCRIBE, cid, mailbox, now)
     if any(_asks_for_all(push) for push in told.pushes):
         yield from _owe(uow, inst, Topic.PULL, cid, mailbox, now)
 
@@ -192,10 +194,6 @@ def _take(uow: UnitOfWork, told: _Told, found: _Found, raw: bytes, now: datetime
 def _asks_for_all(push: Push) -> bool:
     """Whether it tells of a change without saying of which event."""
     return push.event_id is None and push.state not in ("verified", "expiring", "ended")
-
-
-def _is_due(subscription: Subscription, now: datetime) -> bool:
-    return subscription.created_at is None or now - subscription.created_at >= RENEWED_LATELY
 
 
 def _owe(uow: UnitOfWork, inst: InstallationId, topic: Topic, key: str, mailbox: str, now: datetime) -> list[Ring]:

@@ -31,6 +31,7 @@ from gateway.services.work import drain
 from gateway.web.app import create_app
 from sandbox.kit.clock import Clock
 from sandbox.kit.server import serve
+from sandbox.kit.standin import StandIn
 from tests.flows.forms import first_form
 
 DEADLINE_S = 20.0
@@ -113,6 +114,8 @@ class House:
             "ALLOW_LOOPBACK": "1",
             "CLOCK_FILE": str(folder / "clock"),
         }
+        self.others: list[StandIn] = []
+        self.environment |= self.furnish()
         gateway = wiring.build(settings.load(self.environment), wiring.Process.WORKER)
         ctx = dataclasses.replace(gateway.ctx, doorbell=self.rings, alarm=self._alarm)
         self.gateway = dataclasses.replace(gateway, ctx=ctx)
@@ -122,8 +125,14 @@ class House:
         self.installation: dict[str, str] = {}
         self.api = Api(self.url)
 
+    def furnish(self) -> dict[str, str]:
+        """Further stand-ins, kept in ``others``, and what the environment says of them."""
+        return {}
+
     def stop(self) -> None:
         self._server.stop()
+        for one in self.others:
+            one.stop()
         self.crm.stop()
         self.google.stop()
         self.gateway.store.close()
@@ -214,7 +223,7 @@ class House:
         quiet = 0
         while quiet < 3:
             assert time.monotonic() < deadline, "the house does not come to rest"
-            busy = self.work() or self.crm.sender.busy or self.google.sender.busy
+            busy = self.work() or any(one.sender.busy for one in (self.crm, self.google, *self.others))
             sweep.ring_due(self.ctx)
             busy = self.work() or busy
             if not busy and self._step_to_next(soon):
