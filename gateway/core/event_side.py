@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 from gateway.core import effects as fx
 from gateway.core import reconcile as rc
@@ -18,6 +16,7 @@ from gateway.core.model import (
     NoEvent,
     OwedDelete,
     OwedEvent,
+    OwedMove,
     Place,
     Task,
 )
@@ -29,15 +28,6 @@ from gateway.core.taking_up import taken_up, was_left
 def same_calendar(one: Place, other: Place) -> bool:
     """Whether two places are in one calendar."""
     return (one.connection_id, one.calendar_id) == (other.connection_id, other.calendar_id)
-
-
-def where_bound(place: Place | None, home: fx.Home | None) -> Place | None:
-    """Where an event that lives elsewhere can be moved to as it is: its home, if that is of the same connection."""
-    if place is None or home is None:
-        return None
-    target = home.place_of(0)
-    bound = target.connection_id == place.connection_id and target.calendar_id != place.calendar_id
-    return replace(target, event_id=place.event_id) if bound else None
 
 
 def learn_event(run: Run, where: fx.Whereabouts) -> Steps:
@@ -56,6 +46,8 @@ def learn_event(run: Run, where: fx.Whereabouts) -> Steps:
         yield from _take_up(run, where)
     elif isinstance(run.memory.owed, OwedDelete):
         yield from _carry_through(run)
+    elif isinstance(run.memory.owed, OwedMove):
+        yield from _settle_move(run, run.memory.owed.to)
     elif not run.is_on:
         run.event = run.memory.event or _something(run, place)
     elif isinstance(run.memory.owed, OwedEvent) or run.memory.event is None:
@@ -96,8 +88,10 @@ def _is_stale(hint: Event, memory: Memory) -> bool:
 def read_event(run: Run) -> Steps:
     """A direct read; it also tells what became of an owed write. "Not found" is believed the second time."""
     found = yield fx.ReadEvent(run.place, doubted=isinstance(run.event_hint, NoEvent))
-    if run.bound is not None and not isinstance(found, Event):
-        found = yield from _moved_before(run, run.bound, found)
+    yield from _take_found(run, found)
+
+
+def _take_found(run: Run, found: Event | NoEvent | fx.Unreachable) -> Steps:
     if isinstance(found, fx.Unreachable):
         run.forget_event()
         return
@@ -115,19 +109,22 @@ def read_event(run: Run) -> Steps:
         run.remember(event=None)
 
 
-def _moved_before(
-    run: Run, bound: Place, found: NoEvent | fx.Unreachable
-) -> Generator[fx.Effect, Any, Event | NoEvent | fx.Unreachable]:
-    """Whether it lives where it was to be moved: a run before this one may have died of its success."""
-    there = yield fx.ReadEvent(bound)
-    if not isinstance(there, Event) or there.link != run.link.id:
-        return found
-    _arrive(run, bound)
-    return there
+def _settle_move(run: Run, to: Place) -> Steps:
+    """Was the noted move made? The event lives here or there; found in neither, it is doubted as ever."""
+    found = yield fx.ReadEvent(run.place)
+    if not isinstance(found, Event):
+        there = yield fx.ReadEvent(to)
+        if isinstance(there, Event) and there.link == run.link.id:
+            _arrive(run, to)
+            found = there
+        elif isinstance(found, NoEvent) and isinstance(there, NoEvent):
+            found = there
+    yield from _take_found(run, found)
+    run.remember(owed=None)
 
 
-def _arrive(run: Run, bound: Place) -> None:
-    run.link, run.bound, run.wrote = replace(run.link, place=bound), None, True
+def _arrive(run: Run, to: Place) -> None:
+    run.link, run.wrote = replace(run.link, place=to), True
     run.tell(Actor.GATEWAY, Story.EVENT_MOVED)
 
 
@@ -186,8 +183,9 @@ def insert(run: Run, home: fx.Home, step: rc.Insert) -> Steps:
 
 def _next_generation(run: Run, home: fx.Home) -> None:
     """A fresh id at home, with nothing agreed. An event left in another calendar is deleted once the new one stands."""
-    old, generation = run.link.place, run.link.generation + 1
-    left = (old,) if old is not None and not same_calendar(old, home.place_of(0)) else ()
+    generation, owed = run.link.generation + 1, run.memory.owed
+    lived = (run.link.place, owed.to if isinstance(owed, OwedMove) else None)
+    left = [place for place in lived if place is not None and not same_calendar(place, home.place_of(0))]
     run.forget_event()
     run.link = replace(
         run.link, generation=generation, place=home.place_of(generation), leaving=(*run.link.leaving, *left)
@@ -197,16 +195,20 @@ def _next_generation(run: Run, home: fx.Home) -> None:
 def relocate(run: Run, home: fx.Home, facts: rc.Facts, step: rc.Relocate) -> Steps:
     """To another calendar: moved as it is where that can be, with all that its person gave it. Else create there and
     confirm; the old place is remembered until it is cleared at the end."""
-    moved = (yield fx.MoveEvent(run.place, run.bound)) if run.bound is not None else None
-    if run.bound is not None and isinstance(moved, Event):
-        _arrive(run, run.bound)
-        run.takes_event(moved, is_read=True)
+    to = replace(home.place_of(0), event_id=run.place.event_id)
+    moved: Event | fx.Missing | None = None
+    if to.connection_id == run.place.connection_id:
+        run.remember(owed=OwedMove(to))
         yield from run.save()
-        return
-    if moved is not None:
+        moved = yield fx.MoveEvent(run.place, to)
+        run.remember(owed=None)
+    if isinstance(moved, Event):
+        _arrive(run, to)
+        run.takes_event(moved, is_read=True)
+    elif moved is not None:
         yield from read_event(run)
-        return
-    yield from insert(run, home, rc.insert_elsewhere(run.memory, facts, step))
+    else:
+        yield from insert(run, home, rc.insert_elsewhere(run.memory, facts, step))
 
 
 def patch_event(run: Run, step: rc.PatchEvent) -> Steps:
@@ -228,8 +230,6 @@ def delete_event(run: Run) -> Steps:
 
 def _carry_through(run: Run) -> Steps:
     yield fx.DeleteEvent(run.place)
-    if run.bound is not None:
-        yield fx.DeleteEvent(run.bound)  # a run before this one may have moved it
     run.tell(Actor.GATEWAY, Story.EVENT_DELETED)
     run.wrote = True
     run.forget_event()

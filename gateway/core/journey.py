@@ -20,16 +20,7 @@ from typing import Any
 from gateway.core import effects as fx
 from gateway.core import reconcile as rc
 from gateway.core.errors import TryLater
-from gateway.core.event_side import (
-    delete_event,
-    insert,
-    learn_event,
-    patch_event,
-    read_event,
-    relocate,
-    same_calendar,
-    where_bound,
-)
+from gateway.core.event_side import delete_event, insert, learn_event, patch_event, read_event, relocate, same_calendar
 from gateway.core.model import LinkStatus, Memory, Reason, State, Task, TaskOff
 from gateway.core.records import Link
 from gateway.core.run import Run, Steps
@@ -93,7 +84,6 @@ def _find_home(run: Run) -> Generator[fx.Effect, Any, fx.Whereabouts]:
     if owner is not None:
         run.link = replace(run.link, owner_id=owner.id)
     where: fx.Whereabouts = yield fx.FindHome(owner.id if owner else None)
-    run.bound = where_bound(run.link.place, where.home)
     return where
 
 

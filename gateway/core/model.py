@@ -326,7 +326,14 @@ class OwedDelete:
     """The deletion of the event, noted before it is made: an event gone under it was deleted by us."""
 
 
-Owed = OwedEvent | OwedTask | OwedDelete
+@dataclass(frozen=True, slots=True)
+class OwedMove:
+    """The event is moved to another calendar as it is, noted before: until it is seen, it lives here or there."""
+
+    to: Place
+
+
+Owed = OwedEvent | OwedTask | OwedDelete | OwedMove
 
 
 @dataclass(frozen=True, slots=True)

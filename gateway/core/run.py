@@ -43,7 +43,6 @@ class Run:
 
     ``task_hint``/``event_hint``: what was told since the last run. ``was_done``: the task was, when last seen.
     ``wrote``: something was written to either side, so the entry "nothing to do" would be wrong.
-    ``bound``: where the event would be if it were moved to its home, or was by a run that could not say so any more.
     """
 
     now: datetime
@@ -61,7 +60,6 @@ class Run:
     off_reason: Reason | None = None
     was_done: bool = False
     wrote: bool = False
-    bound: Place | None = None
 
     @classmethod
     def of(cls, link: Link, now: datetime, *, replays_keys: bool = True) -> Run:
@@ -120,7 +118,7 @@ class Run:
 
     def forget_event(self) -> None:
         """There is no event any more: nothing agreed, and the next one takes a new generation."""
-        self.event, self.bound = None, None
+        self.event = None
         self.link = replace(self.link, memory=self.memory.without_event(), place=None, event_url=None)
 
     def tell(self, actor: Actor, story: Story, **detail: Any) -> None:

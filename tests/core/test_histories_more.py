@@ -364,3 +364,13 @@ def test_a_broken_promise_of_the_world_is_an_error_and_no_guess(world, missing, 
         world.show(title="Bob")
         with pytest.raises(TypeError, match="Taken"):
             world.run()
+
+
+def test_b19_a_move_that_nobody_lived_to_tell_of_is_found_though_the_calendar_was_chosen_back(world):
+    world.moves = True
+    world.choose("u-1", "home")
+    world.run(("after write", world.die))
+    world.choose("u-1", "work")
+    world.run()
+    world.end()
+    assert world.wanted()
