@@ -11,6 +11,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from gateway.core.boxes import Inbox, Outbox
 from gateway.core.model import (
     ConnectionId,
     ConnectionStatus,
@@ -26,24 +27,18 @@ from gateway.core.model import (
     TaskId,
     UserId,
 )
-from gateway.core.ports import Lane
 from gateway.core.records import (
-    Arrival,
     Conflict,
     Connection,
-    Due,
     Entry,
     EventHint,
     Installation,
     InstallationStatus,
-    Lease,
     LedgerCount,
     Link,
     LinkGlance,
-    Parked,
     Subscription,
     TaskHint,
-    Topic,
 )
 
 
@@ -235,82 +230,6 @@ class Subscriptions(Protocol):
 
     def to_renew(self, now: datetime, limit: int) -> Sequence[Subscription]:
         """Live ones whose ``renew_at`` has come."""
-
-
-class Inbox(Protocol):
-    """What was said to us."""
-
-    def record(self, installation_id: InstallationId | None, arrival: Arrival) -> str | None:
-        """Store one; ``None``: this dedupe id was seen before at this door (nothing stored)."""
-
-    def drop_old(self, bodies_before: datetime, rows_before: datetime, limit: int) -> int:
-        """Retention: raw bodies first, whole rows later. Gives the number touched."""
-
-
-class Outbox(Protocol):
-    """What we still owe: one row per (installation, topic, key), however often it is asked for."""
-
-    def request(
-        self,
-        installation_id: InstallationId,
-        topic: Topic,
-        key: str,
-        *,
-        mailbox: str,
-        now: datetime,
-        lane: Lane = Lane.NOW,
-        due_at: datetime | None = None,
-    ) -> datetime:
-        """Owe it. The first request runs at once; one that comes while it runs, or within 1 s after, becomes one more
-        run at 1 s after that run's end. A parked row is owed again. Gives the time it is due."""
-
-    def lease(self, installation_id: InstallationId, mailbox: str, lane: Lane, now: datetime) -> Lease | None:
-        """Take the oldest due row of a mailbox, if fewer than its limit are taken (``cal:`` 2, of them at most 1 of
-        ``backfill``; ``crm:`` 8) and it is not paused. Cold leases are taken over under a new number. Parked and
-        paused rows are passed over."""
-
-    def take(
-        self, installation_id: InstallationId, topic: Topic, key: str, mailbox: str, now: datetime
-    ) -> Lease | None:
-        """Take one row by name, creating it if need be (for work done at once, under the same lock); ``None``:
-        busy."""
-
-    def hold(self, lease: Lease) -> None:
-        """Lock the row until the commit and make sure the lease is still ours; raises ``LeaseLost``."""
-
-    def settle(self, lease: Lease, now: datetime) -> datetime | None:
-        """Paid off; or, if it was asked for again meanwhile, due again: then when. Raises ``LeaseLost``."""
-
-    def postpone(self, lease: Lease, until: datetime, *, counts: bool, reason: str, mailbox: str | None = None) -> None:
-        """Due again at ``until``; ``counts``: as a failed attempt; ``mailbox``: where it belongs, if elsewhere.
-        Raises ``LeaseLost``."""
-
-    def park(self, lease: Lease, reason: str, now: datetime) -> None:
-        """Set aside until replayed or asked for again. Raises ``LeaseLost``."""
-
-    def cancel(self, installation_id: InstallationId, topic: Topic, key: str) -> None:
-        """Owe it no more (and let a lease on it go cold)."""
-
-    def cancel_mailbox(self, installation_id: InstallationId, mailbox: str) -> None:
-        """Owe nothing more in a mailbox; a run in progress cannot commit any more."""
-
-    def pause(self, mailbox: str, until: datetime) -> None:
-        """Take nothing from this mailbox before then."""
-
-    def due(self, now: datetime, limit: int) -> Sequence[Due]:
-        """Mailboxes with due, untaken work, oldest first."""
-
-    def next_due(self, installation_id: InstallationId, mailbox: str) -> Due | None:
-        """The mailbox's next untaken work, now or later."""
-
-    def parked(self, installation_id: InstallationId | None, limit: int) -> Sequence[Parked]:
-        """Work set aside."""
-
-    def replay(self, installation_id: InstallationId, topic: Topic, key: str, now: datetime) -> bool:
-        """Owe a parked row again; ``False``: there is none."""
-
-    def drop_settled(self, before: datetime, limit: int) -> int:
-        """Retention of rows that owe nothing."""
 
 
 class Timeline(Protocol):

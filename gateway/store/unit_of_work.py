@@ -16,15 +16,14 @@ from sqlalchemy import Connection as Transaction
 from sqlalchemy import Engine
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from gateway.core.boxes import Inbox, Outbox
 from gateway.core.ports import Clock
 from gateway.core.repositories import (
     Conflicts,
     Connections,
-    Inbox,
     Installations,
     Links,
     OneUse,
-    Outbox,
     StoreDown,
     Subscriptions,
     Timeline,
