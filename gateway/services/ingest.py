@@ -84,17 +84,16 @@ def take_signal(
     news all the same: the CRM was restored, so it is read)."""
     if not _is_on(signal):
         return _take_off(uow, installation, signal, link, now)
-    if link is None:
-        link = uow.links.add(Link(link_id(installation.id, signal.task_id), installation.id, signal.task_id))
+    if link is None or link.status is not LinkStatus.LIVE:
+        # Nothing is known that a late delivery could be older than, and the switch may have gone off since: only a read
+        # tells whether the task's text may go anywhere (B1).
+        link = link or uow.links.add(Link(link_id(installation.id, signal.task_id), installation.id, signal.task_id))
         _tell(uow, link, Story.SWITCHED_ON, signal, now)
-    elif link.status is not LinkStatus.LIVE:
-        link = replace(link, task_version=None)
-        _tell(uow, link, Story.SWITCHED_ON, signal, now)
-    elif (story := _old_story(link, signal)) is not None:
+        return _note(uow, installation, link, ReadAgain(), signal, now)
+    if (story := _old_story(link, signal)) is not None:
         _tell(uow, link, story, signal, now)
         return ()
-    else:
-        _tell(uow, link, Story.TASK_CHANGED, signal, now)
+    _tell(uow, link, Story.TASK_CHANGED, signal, now)
     hint: TaskHint = signal.said if isinstance(signal.said, Task) and _in_order(link, signal) else ReadAgain()
     return _note(uow, installation, link, hint, signal, now)
 
@@ -116,7 +115,8 @@ def _take_off(
     _tell(uow, link, Story.TASK_DELETED if deleted else Story.SWITCHED_OFF, signal, now)
     if deleted:
         cause = signal.said.cause if isinstance(signal.said, TaskGone) else Cause.DELETED
-        return _note(uow, installation, link, ReadAgain(cause), replace(signal, version=None), now)
+        known = signal if _in_order(link, signal) else replace(signal, version=None)
+        return _note(uow, installation, link, ReadAgain(cause), known, now)
     hint: TaskHint = TaskOff(signal.version) if _in_order(link, signal) else ReadAgain()
     return _note(uow, installation, link, hint, signal, now)
 
@@ -152,10 +152,14 @@ def _note(
     signal: TaskSignal,
     now: datetime,
 ) -> Sequence[Ring]:
-    """Leave the hint and owe a run, in the mailbox of the calendar it will call."""
-    owner = hint.owner.id if isinstance(hint, Task) and hint.owner else None
+    """Leave the hint and owe a run, in the mailbox of the calendar it will call. A read that is owed stays owed: what a
+    deletion asked for is not undone by a snapshot that overtook it."""
+    told = signal.said.owner.id if isinstance(signal.said, Task) and signal.said.owner else None
+    if isinstance(link.task_hint, ReadAgain):
+        hint = hint if isinstance(hint, ReadAgain) and hint.cause else link.task_hint
+    owner = told if isinstance(hint, Task) else None
     uow.links.hint_task(installation.id, link.id, hint, version=signal.version, owner_id=owner, status=LinkStatus.LIVE)
-    connection = uow.connections.of_user(installation.id, owner) if owner else None
+    connection = uow.connections.of_user(installation.id, told) if told else None
     if connection is not None:
         mailbox = calendar_mailbox(connection.id)
     elif link.place is not None:
