@@ -28,6 +28,7 @@ from gateway.core.model import InstallationId
 from gateway.core.ports import Lane
 from gateway.services import sweep
 from gateway.services.work import drain
+from gateway.store.unit_of_work import PgStore
 from gateway.web.app import create_app
 from sandbox.kit.clock import Clock
 from sandbox.kit.server import serve
@@ -135,6 +136,7 @@ class House:
             one.stop()
         self.crm.stop()
         self.google.stop()
+        assert isinstance(self.gateway.store, PgStore)
         self.gateway.store.close()
 
     # --- set-up, by the same ways a person or an operator takes ---

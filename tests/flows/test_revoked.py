@@ -23,7 +23,11 @@ from tests.flows.trouble import (
     well,
 )
 
-AGAIN = {"path": "^/token$", "status": 400, "body": {"error": "invalid_grant", "error_subtype": "invalid_rapt"}}
+AGAIN: dict[str, Any] = {
+    "path": "^/token$",
+    "status": 400,
+    "body": {"error": "invalid_grant", "error_subtype": "invalid_rapt"},
+}
 
 
 def statuses(house: House, who: Person) -> list[str]:
