@@ -5,16 +5,24 @@ At an installation's start, after an outage, and on the clock's beat. No task is
 
 from __future__ import annotations
 
+import hashlib
+import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from gateway.core.model import Task, TaskId, TaskOff, TaskState
-from gateway.core.records import Installation, Lease, Topic
+from gateway.core.model import Task, TaskId, TaskOff
+from gateway.core.ports import TaskPage
+from gateway.core.records import Arrival, Installation, Lease, Topic
 from gateway.core.repositories import UnitOfWork
 from gateway.core.signals import Kind, TaskSignal
 from gateway.services.context import Context, Ring, crm_mailbox
 from gateway.services.ingest import take_signal
 from gateway.services.reports import ring_when_due
+
+log = logging.getLogger(__name__)
+
+DOOR = "catch_up"
+"""Under which name a catch-up's unreadable elements stand in the inbox."""
 
 OVERLAP = timedelta(minutes=2)
 """A catch-up begins this long before the last one: clocks differ, and commits take time."""
@@ -34,7 +42,7 @@ def catch_up(ctx: Context, lease: Lease, installation: Installation) -> None:
     cursor: str | None = None
     for _page in range(MAX_PAGES):
         page = crm.changed_since(since, cursor)
-        _take(ctx, lease, installation, page.tasks)
+        _take(ctx, lease, installation, page)
         if page.cursor is None or page.cursor == cursor:
             break
         cursor = page.cursor
@@ -47,12 +55,14 @@ def catch_up(ctx: Context, lease: Lease, installation: Installation) -> None:
         uow.commit()
 
 
-def _take(ctx: Context, lease: Lease, installation: Installation, tasks: Sequence[tuple[TaskId, TaskState]]) -> None:
+def _take(ctx: Context, lease: Lease, installation: Installation, page: TaskPage) -> None:
     """One commit a page; what is known already costs nothing more."""
     now = ctx.clock.now()
     with ctx.store.begin() as uow:
         uow.outbox.hold(lease)
-        for task_id, state in tasks:
+        if page.faults:
+            _record_faults(uow, installation, page.faults, now)
+        for task_id, state in page.tasks:
             link = uow.links.by_task(installation.id, task_id)
             version = state.version if isinstance(state, Task | TaskOff) else None
             if link is not None and version is not None and version == link.task_version:
@@ -61,6 +71,13 @@ def _take(ctx: Context, lease: Lease, installation: Installation, tasks: Sequenc
             signal = TaskSignal(task_id, Kind.CHANGED, state, version=version, at=happened)
             _ring(ctx, uow, take_signal(uow, installation, signal, link, now))
         uow.commit()
+
+
+def _record_faults(uow: UnitOfWork, installation: Installation, faults: Sequence[str], now: datetime) -> None:
+    """What could not be read is named for the operator, as for a delivery; the rest of the page counts."""
+    digest = hashlib.sha256("\n".join(faults).encode()).digest()
+    uow.inbox.record(installation.id, Arrival(DOOR, None, digest, now, detail={"faults": list(faults)}))
+    log.warning("a CRM lists what cannot be read: %s", faults[0], extra={"installation": installation.id})
 
 
 def _check_existence(ctx: Context, lease: Lease, installation: Installation) -> None:
