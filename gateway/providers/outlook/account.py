@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.core.errors import AlreadyExists, Forbidden, TryLater
+from gateway.core.errors import AlreadyExists, Forbidden, Refused, TryLater
 from gateway.core.ports import CalendarInfo, ConsentFailed, ConsentFailure
 from gateway.providers.outlook.errors import NoMailbox
 from gateway.providers.outlook.transport import Client
 
+_ADDITION = " (tasks)"
 _LIST = "id,name,canEdit,isDefaultCalendar,owner"
 
 
@@ -47,7 +48,11 @@ class OutlookAccount:
             known = next((one for one in self.calendars() if one.name.casefold() == name.casefold()), None)
         except KeyError:
             raise TryLater("Microsoft's answer does not name the new calendar") from None
-        return known or self.create_calendar(f"{name} (tasks)", zone)
+        if known is not None:
+            return known
+        if name.endswith(_ADDITION):
+            raise Refused("the name of the new calendar is taken by something else")
+        return self.create_calendar(f"{name}{_ADDITION}", zone)
 
 
 def _owner(entry: Mapping[str, Any]) -> str:

@@ -96,10 +96,10 @@ class OutlookSignIn:
         kept = unpack(credential)
         cache = kept.open_cache()
         result = self._guarded(lambda: self._refreshed(cache, list(kept.scopes)))
-        if result is None:
-            raise SignInAgain("no_refresh_token")
         if "error" in result:
             raise refresh_failure(told(result))
+        if not result.get("access_token"):
+            raise TryLater("Microsoft's sign-in answered without a token and without saying why")
         return from_answer(cache, {"scope": " ".join(kept.scopes), **result}, now).pack()
 
     def revoke(self, credential: bytes) -> None:
@@ -126,14 +126,14 @@ class OutlookSignIn:
         result = self._app(cache).acquire_token_by_auth_code_flow(flow, dict(answer))
         return dict(result)
 
-    def _refreshed(self, cache: SerializableTokenCache, scopes: list[str]) -> dict[str, Any] | None:
+    def _refreshed(self, cache: SerializableTokenCache, scopes: list[str]) -> dict[str, Any]:
         app = self._app(cache)
         accounts = app.get_accounts()
-        if not accounts:
-            return None
+        if not accounts or not list(cache.search(cache.CredentialType.REFRESH_TOKEN)):
+            raise SignInAgain("no_refresh_token")
         wanted = [name for name in scopes if name in (*SCOPES, COLOURS)]
         result = app.acquire_token_silent_with_error(wanted, account=accounts[0], force_refresh=True)
-        return None if result is None else dict(result)
+        return dict(result or {})
 
     def _guarded(self, act: Callable[[], _T]) -> _T:
         """MSAL's own exceptions in our words. ``TryLater`` of the HTTP below it passes."""
