@@ -71,6 +71,13 @@ def test_b34_a_kept_hour_in_a_gap_of_summer_time_is_an_instant_after_it():
     assert found == Moment(datetime(2026, 3, 29, 1, 30, tzinfo=UTC))  # 03:30 in Berlin
 
 
+def test_b34_a_kept_hour_that_summer_time_doubles_is_the_first_of_the_two():
+    berlin = Owner(UserId("u-1"), "Europe/Berlin")
+    half_past_two = Moment(datetime(2026, 3, 3, 1, 30, tzinfo=UTC))
+    found = holdable(Day(date(2026, 10, 25)), a_task(due=half_past_two, owner=berlin), Rules(days=False))
+    assert found == Moment(datetime(2026, 10, 25, 0, 30, tzinfo=UTC))  # 02:30 in summer time still
+
+
 @pytest.mark.parametrize(
     ("due", "fine"),
     [
