@@ -139,8 +139,10 @@ class Links(Protocol):
     def by_task(self, installation_id: InstallationId, task_id: TaskId) -> Link | None:
         """By its task, locked against a second ingest until the commit."""
 
-    def by_event(self, installation_id: InstallationId, connection_id: ConnectionId, event_id: EventId) -> Link | None:
-        """By the event it is paired with now."""
+    def by_events(
+        self, installation_id: InstallationId, connection_id: ConnectionId, event_ids: Sequence[EventId]
+    ) -> Sequence[Link]:
+        """Those that are paired with one of these events now."""
 
     def add(self, link: Link) -> Link:
         """Store a new one, or give back the one the task already has."""

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from gateway.core.model import Absence, EventId, InstallationId, LinkId, NoEvent, SubscriptionId
+from gateway.core.model import Absence, EventId, InstallationId, LinkId, LinkStatus, NoEvent, SubscriptionId
 from gateway.core.ports import Lane, Provider
 from gateway.core.records import Arrival, Entry, EventHint, LedgerCount, Link, ReadAgain, Subscription, Topic
 from gateway.core.repositories import UnitOfWork
@@ -130,8 +130,10 @@ def _look_up(uow: UnitOfWork, provider: Provider, told: _Told) -> _Found:
     news: dict[LinkId, tuple[Link, EventHint]] = {}
     foreign: set[EventId] = set()
     inst, cid = told.subscription.installation_id, told.subscription.connection_id
-    for event_id, push in told.named.items() if provider.names_the_event else ():
-        link = uow.links.by_event(inst, cid, event_id)
+    named = told.named if provider.names_the_event else {}
+    ours = {link.place.event_id: link for link in _live(uow.links.by_events(inst, cid, list(named))) if link.place}
+    for event_id, push in named.items():
+        link = ours.get(event_id)
         if link is None:
             foreign.add(event_id)
         elif push.state == "deleted":
@@ -139,6 +141,10 @@ def _look_up(uow: UnitOfWork, provider: Provider, told: _Told) -> _Found:
         elif not _is_known(provider, link, push):
             news[link.id] = (link, ReadAgain())
     return _Found(dict(sorted(news.items())), frozenset(foreign))
+
+
+def _live(links: Iterable[Link]) -> Iterable[Link]:
+    return (link for link in links if link.status is LinkStatus.LIVE)
 
 
 def _is_known(provider: Provider, link: Link, push: Push) -> bool:

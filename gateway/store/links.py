@@ -40,11 +40,12 @@ class PgLinks:
         """By its task, locked against a second ingest until the commit."""
         return self._one(sql.BY_TASK, installation=installation_id, task=task_id)
 
-    def by_event(
-        self, installation_id: InstallationId, connection_id: ConnectionId, event_id: EventId
-    ) -> Link | None:
-        """By the event it is paired with now."""
-        return self._one(sql.BY_EVENT, installation=installation_id, connection=connection_id, event=event_id)
+    def by_events(
+        self, installation_id: InstallationId, connection_id: ConnectionId, event_ids: Sequence[EventId]
+    ) -> Sequence[Link]:
+        """Those that are paired with one of these events now."""
+        which = {"installation": installation_id, "connection": connection_id, "events": list(event_ids)}
+        return [self._rows.link(row) for row in self._transaction.execute(sql.BY_EVENTS, which)]
 
     def add(self, link: Link) -> Link:
         """Store a new one, or give back (locked) the one the task already has."""

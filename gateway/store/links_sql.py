@@ -19,9 +19,9 @@ _SELECT: Any = select(*(column for column in LINKS.columns if column.name not in
 
 GET = _SELECT.where(_L.id == bindparam("link"))
 BY_TASK = _SELECT.where(_L.task_id == bindparam("task")).with_for_update(key_share=True)
-BY_EVENT = _SELECT.where(
+BY_EVENTS = _SELECT.where(
     _L.connection_id == bindparam("connection"),
-    _L.event_id == bindparam("event"),
+    _L.event_id.in_(bindparam("events", expanding=True)),
     text("event_id <> ''"),
 )
 

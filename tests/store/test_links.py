@@ -95,8 +95,9 @@ def test_comes_back_as_it_was_stored(store: PgStore):
     assert load(store) == FULL
     with store.begin() as uow:
         assert uow.links.by_task(HERE, FULL.task_id) == FULL
-        assert uow.links.by_event(HERE, C1, EventId("e1")) == FULL
-        assert uow.links.by_event(HERE, C1, EventId("")) is None
+        assert uow.links.by_events(HERE, C1, [EventId("e0"), EventId("e1")]) == [FULL]
+        assert uow.links.by_events(HERE, C1, [EventId("")]) == []
+        assert uow.links.by_events(HERE, C1, []) == []
 
 
 def test_a_task_has_one_link(store: PgStore):

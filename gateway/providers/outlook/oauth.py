@@ -2,12 +2,14 @@
 
 https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow and
 https://msal-python.readthedocs.io/. An app object is made for each call, because MSAL binds one token cache to it; the
-authority's document and remembered refusals are shared in ``http_cache``, as MSAL means it.
+authority's document and remembered refusals are kept in ``http_cache``, as MSAL means it; one for each thread, because
+MSAL guards it with a lock that each app has for itself.
 """
 
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -37,6 +39,13 @@ MARGIN = timedelta(minutes=5)
 _T = TypeVar("_T")
 
 
+class _Kept(threading.local):
+    """What a thread keeps of Microsoft's answers."""
+
+    def __init__(self) -> None:
+        self.http_cache: dict[str, Any] = {}
+
+
 class OutlookSignIn:
     """See ``ports.SignIn`` for the promises."""
 
@@ -44,7 +53,7 @@ class OutlookSignIn:
         self._config = config
         self._authority = Authority(config.authority)
         self._http = MsalHttp(outbound, self._authority, config.now)
-        self._http_cache: dict[str, Any] = {}
+        self._kept = _Kept()
 
     def start(
         self, *, redirect_uri: str, state: str, mode: Mode, login_hint: str | None = None, extras: bool = False
@@ -116,7 +125,7 @@ class OutlookSignIn:
             authority=self._authority.for_msal,
             token_cache=cache,
             http_client=self._http,
-            http_cache=self._http_cache,
+            http_cache=self._kept.http_cache,
             instance_discovery=False,
         )
 
