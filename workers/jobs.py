@@ -17,7 +17,7 @@ from gateway.services.context import Context
 
 log = logging.getLogger(__name__)
 
-TURN_SECONDS = 20.0
+TURN_SECONDS = 1.0
 """After this long at one mailbox no further row is begun: others wait too, and the rest is rung for."""
 
 

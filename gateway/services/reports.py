@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway.core.model import Day, LinkId, LinkStatus, Moment, Reason, State
-from gateway.core.ports import StateReport
+from gateway.core.ports import Lane, StateReport
 from gateway.core.records import Conflict, Installation, Lease, Link, Topic
 from gateway.core.repositories import UnitOfWork
 from gateway.services.context import Context, crm_mailbox
@@ -68,14 +68,10 @@ def owe_report(ctx: Context, uow: UnitOfWork, link: Link) -> None:
     """Owe the CRM a report if there is something new to tell; rung after the commit."""
     if digest_of(current_report(uow, link)) == link.reported:
         return
-    request(ctx, uow, link, Topic.REPORT)
-
-
-def request(ctx: Context, uow: UnitOfWork, link: Link, topic: Topic) -> None:
-    """Owe one piece of work on the CRM's side for a link."""
-    mailbox = crm_mailbox(link.installation_id)
-    due = uow.outbox.request(link.installation_id, topic, link.id, mailbox=mailbox, now=ctx.clock.now())
-    ring_when_due(ctx, uow, link.installation_id, mailbox, "now", (due - ctx.clock.now()).total_seconds())
+    inst, mailbox, now = link.installation_id, crm_mailbox(link.installation_id), ctx.clock.now()
+    # Without haste: a banner may wait for a moment, a person's edit behind a thousand banners may not.
+    due = uow.outbox.request(inst, Topic.REPORT, link.id, mailbox=mailbox, now=now, lane=Lane.BACKFILL)
+    ring_when_due(ctx, uow, inst, mailbox, Lane.BACKFILL, (due - now).total_seconds())
 
 
 def ring_when_due(ctx: Context, uow: UnitOfWork, installation_id: Any, mailbox: str, lane: str, seconds: float) -> None:

@@ -12,8 +12,8 @@ from gateway.core.ports import Lane
 from gateway.core.records import Connection, LedgerCount, Topic
 from gateway.core.repositories import StoreDown
 from gateway.services import work
-from gateway.services.context import calendar_mailbox
-from tests.flows.acts import synced_task
+from gateway.services.context import calendar_mailbox, crm_mailbox
+from tests.flows.acts import edit_task, synced_task
 from tests.flows.house import House, Person
 from tests.patience import until
 
@@ -102,3 +102,18 @@ def test_looks_at_a_calendar_follow_each_other_faster_than_writes(house: House, 
             uow.outbox.cancel(inst, topic, "somebody")
             uow.commit()
     assert waits == {Topic.PULL: 0.25, Topic.SYNC: 1.0}
+
+
+def test_what_a_banner_shows_waits_behind_what_people_do(house: House, ada: Person) -> None:
+    """A thousand state reports would else keep every thread that serves people busy."""
+    task = synced_task(house, ada)
+    house.advance(minutes=1)
+    edit_task(ada, task, due=None)
+    until(lambda: not house.crm.sender.busy)
+    inst, connection = connection_of(house, ada)
+    work.drain(house.ctx, inst, calendar_mailbox(connection.id), Lane.NOW, keep_going=lambda: True)
+    with house.ctx.store.begin() as uow:
+        due = uow.outbox.due(house.ctx.clock.now(), 10)
+    assert [(one.mailbox, one.lane) for one in due] == [(crm_mailbox(inst), Lane.BACKFILL)]
+    house.settle()
+    assert house.task(task)["reports"][-1]["reason"] == "no_due_date"
