@@ -136,7 +136,8 @@ def test_every_field_of_a_memory_has_a_default():
 def test_unions_are_told_apart_by_name_so_names_stay():
     names = {kind.__name__ for kind in (*Owed.__args__, Task, TaskOff, TaskGone, ReadAgain, Event, NoEvent)}
     assert names == {
-        "OwedEvent", "OwedTask", "OwedDelete", "OwedMove", "Task", "TaskOff", "TaskGone", "ReadAgain", "Event", "NoEvent",
+        "OwedEvent", "OwedTask", "OwedDelete", "OwedMove",
+        "Task", "TaskOff", "TaskGone", "ReadAgain", "Event", "NoEvent",
     }  # fmt: skip
 
 
