@@ -50,8 +50,10 @@ def calendars(ctx: Context, connection: Connection) -> Sequence[CalendarInfo]:
 
 
 def choose_own(ctx: Context, connection: Connection, name: str, zone: str | None) -> Connection:
-    """A calendar of our own: made once (its id is saved at once), then chosen."""
+    """A calendar of our own: made, then chosen. Should the process die in between, it is empty and nobody's, and only
+    the log knows of it: the grant for our own calendars can list none."""
     made = account_call(ctx, connection, lambda account: account.create_calendar(name, zone))
+    log.info("a calendar was made", extra={"connection": connection.id, "calendar": made.id})
     return choose(ctx, connection, made)
 
 

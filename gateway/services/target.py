@@ -7,16 +7,19 @@ connection, a wish to see the person again marks it; and then it is told to whoe
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import timedelta
 
-from gateway.core.errors import AccessRevoked, NotReadable, SignInAgain, TargetGone, TryLater, Unauthorised
+from gateway.core.errors import AccessRevoked, LeaseLost, NotReadable, SignInAgain, TargetGone, TryLater, Unauthorised
 from gateway.core.model import LinkStatus, Task
-from gateway.core.ports import CalendarInfo, Mode
-from gateway.core.records import Connection, Installation
+from gateway.core.ports import CalendarInfo, Lane, Mode
+from gateway.core.records import Connection, Installation, Topic
 from gateway.services import connect
 from gateway.services.access import OpenCalendar
-from gateway.services.context import Context, style_of
+from gateway.services.context import Context, calendar_mailbox, style_of
+from gateway.services.reports import ring_when_due
 
+SOON = timedelta(seconds=2)
 LOOKED_AT = 20
 """How many of a person's tasks are asked for the zone that a new calendar is to have."""
 
@@ -40,16 +43,42 @@ def choose_existing(ctx: Context, connection: Connection, calendar_id: str) -> C
 
 def make_own(ctx: Context, installation: Installation, connection: Connection) -> Connection:
     """A calendar of our own, named after the CRM, in the person's zone where a task tells it."""
+    with _alone(ctx, connection) as current:
+        return _make(ctx, installation, current)
+
+
+def keep_or_make_own(ctx: Context, installation: Installation, connection: Connection) -> Connection:
+    """After a consent for a calendar of our own: the former one if it is still there, else a new one."""
+    with _alone(ctx, connection) as current:
+        if current.calendar_id is not None and _is_there(ctx, installation, current):
+            return connect.choose(ctx, current, _current(current))
+        return _make(ctx, installation, current)
+
+
+def _make(ctx: Context, installation: Installation, connection: Connection) -> Connection:
     zone = connection.calendar_zone or _zone_of(ctx, connection)
     with _heeding(ctx, connection):
         return connect.choose_own(ctx, connection, style_of(installation).crm_name, zone)
 
 
-def keep_or_make_own(ctx: Context, installation: Installation, connection: Connection) -> Connection:
-    """After a consent for a calendar of our own: the former one if it is still there, else a new one."""
-    if connection.calendar_id is not None and _is_there(ctx, installation, connection):
-        return connect.choose(ctx, connection, _current(connection))
-    return make_own(ctx, installation, connection)
+@contextmanager
+def _alone(ctx: Context, connection: Connection) -> Iterator[Connection]:
+    """Gives the connection as it is now, to one at a time: a second click must not make a second calendar. What keeps
+    others out is the work of subscribing, which follows anyway. Raises ``TryLater``."""
+    inst, mailbox = connection.installation_id, calendar_mailbox(connection.id)
+    with ctx.store.begin() as uow:
+        lease = uow.outbox.take(inst, Topic.SUBSCRIBE, connection.id, mailbox, ctx.clock.now())
+        current = uow.connections.get(inst, connection.id)
+        uow.commit()
+    if lease is None or current is None:
+        raise TryLater("this calendar is being set up at the moment", after=SOON)
+    try:
+        yield current
+    finally:
+        with suppress(LeaseLost), ctx.store.begin() as uow:
+            uow.outbox.postpone(lease, ctx.clock.now(), counts=False, reason="the calendar is chosen")
+            ring_when_due(ctx, uow, inst, mailbox, Lane.NOW, 0.0)
+            uow.commit()
 
 
 def needs_a_choice(connection: Connection) -> bool:

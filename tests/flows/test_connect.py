@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 import requests
 
+from gateway.core.records import Topic
+from gateway.services.context import calendar_mailbox
 from tests.flows.acts import LATER, codes, edit_task, new_task, synced_task, the_task
 from tests.flows.house import Browser, House, Person
 from tests.flows.trouble import (
@@ -140,6 +142,32 @@ def test_b18_a_calendar_that_could_not_be_made_is_made_at_the_second_try(house: 
         assert page.status_code == 200
     house.settle()
     assert own_calendars(who) == [connection(house, who)["calendar"]["id"]]
+
+
+def test_b18_two_clicks_make_one_calendar(house: House) -> None:
+    who = house.person("ada@example.com")
+    google(house, path="/calendars$", method="POST", status=503)
+    house.consent(who.email)
+    browser = Browser()
+    assert browser.submit(link_page(house, who, browser), mode="own").status_code == 503
+    form = browser.get(f"{house.url}/settings/calendar")
+    with house.ctx.store.begin() as uow:  # the first click is at work
+        inst, now = house.gateway_installation(), house.ctx.clock.now()
+        mine = uow.connections.of_user(inst, who.user_id)  # type: ignore[arg-type]
+        assert mine is not None
+        lease = uow.outbox.take(inst, Topic.SUBSCRIBE, mine.id, calendar_mailbox(mine.id), now)
+        assert lease is not None
+        uow.commit()
+    assert browser.submit(form).status_code == 503
+    assert own_calendars(who) == []
+    with house.ctx.store.begin() as uow:
+        uow.outbox.settle(lease, now)
+        uow.commit()
+    assert browser.submit(form).status_code == 200
+    until_quiet(house)
+    assert len(own_calendars(who)) == 1
+    assert connection(house, who)["status"] == "connected"
+    nothing_is_left(house)
 
 
 def test_b18_a_link_and_a_callback_work_once_and_for_ten_minutes(house: House) -> None:

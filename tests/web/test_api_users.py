@@ -188,7 +188,7 @@ def test_b21_a_grant_found_dead_ends_the_connection_once(bench: Bench, browser: 
     bench.sign_in["google"].token_fails.append(AccessRevoked("invalid_grant"))
     status, told = asked(bench, "GET", f"{USER}/calendars")
     assert (status, told["code"]) == (409, "reconnect")
-    assert (bench.connection().status, bench.connection().reason) == (ConnectionStatus.REVOKED, "invalid_grant")
+    assert (bench.connection().status, bench.connection().reason) == (ConnectionStatus.REVOKED, "revoked")
     assert bench.connection().credential == b""
     assert asked(bench, "GET", f"{USER}/calendars")[0] == 404
 
