@@ -6,18 +6,41 @@ import pytest
 import requests
 from sqlalchemy import MetaData, create_engine, select
 
+from gateway.store.vault import Vault
 from tests.flows.acts import DUE, LATER, codes, edit_task, new_task, synced_task, the_task
 from tests.flows.house import House, Person
 
 
-def test_b1_a_task_that_is_off_is_sent_nowhere_and_its_text_is_not_stored(house: House, ada: Person) -> None:
+@pytest.fixture
+def sealed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """All that is encrypted before it is stored, as it was: in the database nobody could tell any more."""
+    seen: list[str] = []
+    encrypt = Vault.encrypt
+
+    def overheard(vault: Vault, plaintext: bytes, *where: str) -> bytes:
+        seen.append(plaintext.decode(errors="replace"))
+        return encrypt(vault, plaintext, *where)
+
+    monkeypatch.setattr(Vault, "encrypt", overheard)
+    return seen
+
+
+def test_b1_a_task_that_is_off_is_sent_nowhere_and_its_text_is_not_stored(
+    sealed: list[str], house: House, ada: Person
+) -> None:
+    """Not even where a careless CRM tells all of it."""
+    house.crm_admin.call("POST", "/behaviour", json={"payload": "full"})
     mark = house.mark()
-    new_task(ada, title="A secret of the person's own")
+    task = new_task(ada, title="A secret of the person's own")
     house.settle()
     assert house.calls(mark) == []
     assert house.calls(mark, which="crm") == []
     assert house.events(ada) == []
-    assert not any("secret of the person" in row for row in everything_stored(house))
+    assert not any("secret of the person" in text for text in (*everything_stored(house), *sealed))
+    edit_task(ada, task, calendar_sync=True)
+    house.settle()
+    assert any("secret of the person" in text for text in sealed), "once it is on it has to be remembered"
+    assert not any("secret of the person" in text for text in everything_stored(house)), "and never in the clear"
 
 
 def test_b1_switching_off_wipes_what_was_remembered(house: House, ada: Person) -> None:
