@@ -1,4 +1,4 @@
-"""More short histories: refusals, moves from calendar to calendar, existence, banners, looks."""
+"""More short histories: refusals, existence, banners, looks."""
 
 from __future__ import annotations
 
@@ -27,8 +27,6 @@ from gateway.core.model import (
 )
 from gateway.core.records import ReadAgain
 from gateway.core.run import Run
-from tests.core.judge import of_event
-from tests.core.world import World
 from tests.factories import NINE, TEN
 
 # --- refusals
@@ -80,81 +78,6 @@ def test_a_switch_that_the_crm_does_not_let_us_turn_off_is_taken_for_off(world, 
     world.run()
     assert (world.link.state, world.link.reason) == (State.OFF, Reason.EVENT_DELETED)
     assert world.link.status is LinkStatus.OFF
-
-
-# --- from one calendar to another
-
-
-def test_a_move_whose_creation_was_lost_keeps_its_conflict(world):
-    world.edit_event(title="Bob")
-    world.tell(title="Cat")
-    world.choose("u-1", "home")
-    world.run(("before write", world.die))
-    world.run()
-    assert world.opened == [FieldConflict(Field.TITLE, "Bob", "Cat")]
-    world.end()
-
-
-@pytest.mark.parametrize("moment", ["before write", "after write", "before note", "after note", "before end"])
-def test_a_move_that_dies_ends_with_one_event(world, moment):
-    world.choose("u-1", "home")
-    world.run((moment, world.die))
-    world.end()
-
-
-def test_a_move_reads_the_event_first(world):
-    world.edit_event(title="Bob")
-    world.choose("u-1", "home")
-    world.run()
-    assert isinstance(world.task, Task)
-    assert world.task.title == "Bob"
-    world.end()
-
-
-def test_an_event_left_with_a_paused_owner_is_deleted_when_they_go_on(world):
-    world.reach.update({"u-1": "paused", "u-2": "connected"})
-    world.tell(owner=Owner(UserId("u-2")))
-    world.run()
-    assert len(world.all_alive()) == 2  # the old one is out of reach
-    world.reach["u-1"] = "connected"
-    world.run()
-    world.end()
-
-
-def test_an_event_in_a_place_out_of_reach_for_good_is_forgotten(world):
-    world.reach.update({"u-1": "none", "u-2": "connected"})
-    world.tell(owner=Owner(UserId("u-2")))
-    world.run()
-    assert world.link.place == world.place_of("u-2", 2)
-    assert world.link.leaving == ()
-
-
-def test_a_switch_off_waits_for_a_calendar_that_is_paused(world):
-    world.reach["u-1"] = "paused"
-    world.tell(sync_on=False)
-    world.run()
-    assert world.link.status.value == "live"
-    world.reach["u-1"] = "connected"
-    world.run()
-    assert world.link.status is LinkStatus.OFF
-    world.end()
-
-
-def test_a_calendar_that_vanished_is_no_deletion_of_its_events(world, monkeypatch):
-    world.choose("u-1", "home")
-    monkeypatch.setattr(world, "_read_event", lambda place: fx.Unreachable())
-    world.run()
-    assert world.link.place == world.place_of("u-1", 2)
-    assert isinstance(world.task, Task)
-    assert world.task.sync_on
-
-
-def test_an_owner_who_changes_while_the_task_is_read_again_is_served_at_the_new_home(world):
-    world.reach["u-2"] = "connected"
-    world.show(title="Bob")
-    world.run(("before write", lambda: world.edit_task(owner=Owner(UserId("u-2")))))
-    assert world.all_alive() == [world.place_of("u-2", 2)]
-    world.end()
 
 
 # --- existence
@@ -250,58 +173,6 @@ def test_a_run_in_which_both_sides_keep_moving_comes_back_later(world, monkeypat
     assert world.kinds.count("PatchEvent") > 1
 
 
-# --- a copy that was left behind, taken up again
-
-
-@pytest.fixture
-def left(world: World) -> World:
-    """A dormant link of before is live again: it knows its place and nothing else."""
-    world.link = replace(world.link, memory=Memory(last_number=world.link.memory.last_number))
-    world.judge.base = None
-    return world
-
-
-@pytest.mark.parametrize("status", Status)
-def test_b20_a_copy_is_taken_up_as_it_stands_and_follows_its_task(left, status):
-    left.tell(status=status, title="Bob", description="New")
-    left.judge.base = of_event(left.event)
-    left.run()
-    assert len(left.all_alive()) == 1
-    assert left.link.generation == 1
-    left.end()
-
-
-def test_b20_a_copy_that_was_edited_meanwhile_makes_no_banner(left):
-    left.edit_event(title="Cat")
-    left.tell(title="Bob")
-    left.judge.base = of_event(left.event)
-    left.run()
-    left.end()
-    assert (left.event.title, left.opened) == ("Bob", [])
-
-
-def test_b20_a_copy_that_is_gone_is_made_anew(left):
-    left.delete_event()
-    left.tell(title="Bob")
-    left.run()
-    assert left.link.generation == 2
-    left.end()
-
-
-def test_b20_a_copy_that_nobody_knows_of_is_made_under_its_old_id(left):
-    assert left.link.place is not None
-    del left._shelf(left.link.place)[left.link.place.event_id]
-    left.run()
-    assert left.link.generation == 1
-    left.end()
-
-
-def test_b20_a_copy_whose_task_is_off_goes(left):
-    left.tell(sync_on=False)
-    left.run()
-    left.end()
-
-
 # --- the rest
 
 
@@ -364,13 +235,3 @@ def test_a_broken_promise_of_the_world_is_an_error_and_no_guess(world, missing, 
         world.show(title="Bob")
         with pytest.raises(TypeError, match="Taken"):
             world.run()
-
-
-def test_b19_a_move_that_nobody_lived_to_tell_of_is_found_though_the_calendar_was_chosen_back(world):
-    world.moves = True
-    world.choose("u-1", "home")
-    world.run(("after write", world.die))
-    world.choose("u-1", "work")
-    world.run()
-    world.end()
-    assert world.wanted()
