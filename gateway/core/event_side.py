@@ -21,6 +21,7 @@ from gateway.core.model import (
     Task,
 )
 from gateway.core.run import BELIEVE_AFTER, Run, Steps, believed
+from gateway.core.settle import as_answered, landed, settle_event
 from gateway.core.stories import Actor, Story
 from gateway.core.taking_up import taken_up, was_left
 
@@ -130,7 +131,7 @@ def _arrive(run: Run, to: Place) -> None:
 
 def _settle(run: Run, found: Event | NoEvent) -> Event | NoEvent | None:
     """What this reading tells of the writes that were noted."""
-    memory, event, write = rc.settle_event(run.memory, found)
+    memory, event, write = settle_event(run.memory, found)
     run.link = replace(run.link, memory=memory)
     if write is not None:
         _land(run, write)
@@ -156,8 +157,8 @@ def _note(run: Run, owed: OwedEvent) -> Steps:
 def _answered(run: Run, owed: OwedEvent, event: Event) -> None:
     """The answer to our own write: its fields are what the event shows under this number, however normalised."""
     _land(run, owed)
-    memory = rc.landed(run.memory, owed, event)
-    run.link = replace(run.link, memory=replace(memory, agreed=rc.as_answered(owed.agreed, owed.sent, event)))
+    memory = landed(run.memory, owed, event)
+    run.link = replace(run.link, memory=replace(memory, agreed=as_answered(owed.agreed, owed.sent, event)))
     run.takes_event(event, is_read=True)
 
 

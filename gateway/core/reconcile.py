@@ -23,7 +23,6 @@ from gateway.core.model import (
     EventWrite,
     Field,
     FieldConflict,
-    Look,
     Memory,
     Moment,
     NoEvent,
@@ -55,10 +54,6 @@ from gateway.core.render import (
 )
 from gateway.core.text import fits, read, shown
 from gateway.core.weigh import Weighed, number_on, weigh_both
-
-STRAYS = 3
-"""How many noted writes that never landed are remembered: a worker that was paused may still send one."""
-
 
 # --- steps ----------------------------------------------------------------------------------------------------------
 
@@ -147,56 +142,6 @@ class Facts:
     was_done: bool = False
 
 
-# --- what became of an owed write -----------------------------------------------------------------------------------
-
-
-def landed(memory: Memory, owed: OwedEvent, event: Event) -> Memory:
-    """The memory after a write to the event is known to have taken effect.
-
-    Seen later than its answer, the look it left behind is the one found now: nobody can tell whose it is.
-    """
-    look = Look(
-        event.look.colour if owed.paints else owed.sent.look.colour,
-        event.look.reminders if owed.reminds else owed.sent.look.reminders,
-    )
-    return replace(
-        memory,
-        agreed=owed.agreed,
-        sent=replace(owed.sent, look=look),
-        kept_look=owed.kept_look,
-        refusals=owed.refusals,
-        time_dropped=owed.drops_time,
-        owed=None,
-        strays=(),  # their etags are no more
-        absent_at=None,
-    )
-
-
-def settle_event(memory: Memory, event: Event | NoEvent) -> tuple[Memory, Event | NoEvent | None, OwedEvent | None]:
-    """What the owed writes to the event turned into, seen from a reading of it.
-
-    Gives the settled memory, the event (``None``: as if there had never been one), and the write that landed, if any.
-    """
-    owed = memory.owed if isinstance(memory.owed, OwedEvent) else None
-    noted = (owed, *memory.strays) if owed else memory.strays
-    if isinstance(event, Event):
-        for write in noted:
-            if write.number == event.number:
-                return landed(memory, write, event), event, write
-    memory = replace(memory, owed=None, strays=noted[:STRAYS]) if owed else memory
-    if isinstance(event, Event) or memory.agreed is not None:
-        return memory, event, None
-    if event.how is Absence.UNKNOWN:  # the noted creation never happened
-        return memory, None, None
-    return memory, event, next((write for write in noted if write.inserts), None)
-
-
-def next_number(memory: Memory, now: datetime) -> int:
-    """The number for a new write. It follows the clock, so that it is new even where the memory is a restored one and
-    the event carries numbers from after the backup."""
-    return max(memory.last_number + 1, int(now.timestamp()))
-
-
 # --- the decision ---------------------------------------------------------------------------------------------------
 
 
@@ -243,6 +188,12 @@ def _withdrawn(facts: Facts, reason: Reason) -> Step:
     """The wish stands, but there can be no event now. A due date taken away is an edit of it."""
     closes = (Field.DUE,) if reason is Reason.NO_DUE_DATE else ()
     return DeleteEvent() if isinstance(facts.event, Event) else Rest(State.PENDING, reason, closes=closes)
+
+
+def next_number(memory: Memory, now: datetime) -> int:
+    """The number for a new write. It follows the clock, so that it is new even where the memory is a restored one and
+    the event carries numbers from after the backup."""
+    return max(memory.last_number + 1, int(now.timestamp()))
 
 
 def first_write(memory: Memory, facts: Facts, task: Task, due: When) -> EventWrite:
@@ -395,13 +346,3 @@ def _resting(memory: Memory, facts: Facts, both: Weighed) -> Rest:
 
 def _names(fields: Iterable[Field]) -> tuple[str, ...]:
     return tuple(sorted({field.value for field in fields}))
-
-
-def as_answered(agreed: Agreed, sent: Sent, event: Event) -> Agreed:
-    """What was agreed, with the event's values as the provider's own answer shows them (it may normalise a text or
-    round a time, and that is no person's edit)."""
-    return Agreed(
-        agreed.number,
-        Pair(agreed.title.task, read(event.title, struck=sent.done)),
-        Pair(agreed.due.task, event.start),
-    )

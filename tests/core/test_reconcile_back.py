@@ -29,6 +29,7 @@ from gateway.core.model import (
     When,
 )
 from gateway.core.render import Rules
+from gateway.core.settle import landed
 from gateway.core.text import strike
 from tests.core.deciding import AT_DONE, DAY, DONE, HALF, HOUR, created, decide, facts, flows, patched, sent
 from tests.factories import FOURTH, NINE, NOW, NUMBER, TEN, THIRD, a_task, agreed_on, an_event
@@ -81,7 +82,7 @@ def test_b9_a_crm_of_days_on_the_same_day_learns_nothing_and_the_time_is_dropped
     step = patched(decide(a_task(due=THIRD), an_event(start=TEN), memory, rules=DAYS_ONLY))
     assert step.write.span == Span(THIRD, DAY)
     there = an_event(start=THIRD, length=DAY, number=step.owed.number)
-    rest = decide(a_task(due=THIRD), there, rc.landed(memory, step.owed, there), rules=DAYS_ONLY)
+    rest = decide(a_task(due=THIRD), there, landed(memory, step.owed, there), rules=DAYS_ONLY)
     assert isinstance(rest, rc.Rest)
     assert (rest.state, rest.reason, rest.fields) == (State.SYNCED, Reason.TIME_DROPPED, ("due",))
 
@@ -227,7 +228,7 @@ def test_b33_a_refused_value_is_put_back_and_told(refusal, event, write):
     assert sent(step) == write
     assert (step.owed.puts_back, step.owed.refusals, step.owed.conflicts) == (True, (refusal,), ())
     there = an_event(number=step.owed.number)
-    rest = decide(event=there, memory=rc.landed(memory, step.owed, there))
+    rest = decide(event=there, memory=landed(memory, step.owed, there))
     assert isinstance(rest, rc.Rest)
     assert (rest.state, rest.reason, rest.fields) == (State.ERROR, Reason.REFUSED, (refusal.field.value,))
 
@@ -256,7 +257,7 @@ def test_b6_a_title_over_the_limit_is_cut_told_and_never_news():
     assert isinstance(step, rc.Insert)
     assert step.write.title is not None
     there = an_event(title=step.write.title, number=step.owed.number)
-    rest = decide(long, there, rc.landed(Memory(), step.owed, there), rules=limit)
+    rest = decide(long, there, landed(Memory(), step.owed, there), rules=limit)
     assert isinstance(rest, rc.Rest)
     assert (rest.state, rest.reason, rest.fields) == (State.SYNCED, Reason.CLIPPED, ("title",))
 
