@@ -113,6 +113,7 @@ def arguments(filled: dict[str, Any]) -> dict[str, Any]:
         "subscription": a_subscription(state="old"),
         "subscription_id": a_subscription().id,
         "event_id": a_place().event_id,
+        "event_ids": [a_place().event_id],
         "user_id": a_connection().user_id,
         "owner_id": a_connection().user_id,
         "status": None,
