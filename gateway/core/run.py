@@ -107,10 +107,11 @@ class Run:
         self.link = replace(self.link, task_version=task.version)
 
     def takes_event(self, event: Event, *, is_read: bool) -> None:
-        """This is the event now."""
+        """This is the event now, under the id that its calendar gives it: pushes name it by that one."""
         self.event, self.event_is_read = event, is_read
         self.remember(event=event, absent_at=None)
-        self.link = replace(self.link, event_url=event.url or self.link.event_url)
+        place = replace(self.link.place, event_id=event.id) if self.link.place is not None else None
+        self.link = replace(self.link, place=place, event_url=event.url or self.link.event_url)
 
     def remember(self, **changes: Any) -> None:
         """Change the memory, to be saved with the next note."""

@@ -48,6 +48,8 @@ class OutlookCalendar:
             resource = self._client.call("GET", f"{self._path()}/{part(event_id)}", query=_WHOLE)
         except EventGone:
             return NoEvent(self._absence(event_id, doubted=doubted))
+        except TargetGone:
+            return _readable(self._outliving(event_id))
         if doubted and not self._holds(self._id, resource):
             return NoEvent(self._whereabouts(resource))
         return _readable(resource)
@@ -159,6 +161,17 @@ class OutlookCalendar:
                 raise TargetGone("the calendar is not there any more") from None
             return Absence.DELETED if doubted else Absence.UNKNOWN
         return self._whereabouts(elsewhere)
+
+    def _outliving(self, event_id: EventId) -> Resource:
+        """An event that is alive though its calendar's id is not: those were seen to change
+        (https://github.com/microsoftgraph/microsoft-graph-docs/issues/11296). Raises ``TargetGone`` where none is."""
+        try:
+            found = self._client.call("GET", f"me/events/{part(event_id)}", query=_WHOLE)
+        except EventGone:
+            raise TargetGone("the calendar is not there any more") from None
+        if not any(self._holds(one.id, found) for one in OutlookAccount(self._client).calendars()[:_MOST_SEARCHED]):
+            raise TargetGone("the calendar is not there any more")
+        return found
 
     def _whereabouts(self, resource: Resource) -> Absence:
         """Of an event that is told but not in this calendar: in another one of the person's, or in none."""
