@@ -12,6 +12,7 @@ from gateway.core.model import (
     Absence,
     Day,
     Event,
+    EventWrite,
     Memory,
     NoEvent,
     OwedDelete,
@@ -154,11 +155,11 @@ def _note(run: Run, owed: OwedEvent) -> Steps:
     yield from run.save()
 
 
-def _answered(run: Run, owed: OwedEvent, event: Event) -> None:
+def _answered(run: Run, owed: OwedEvent, write: EventWrite, event: Event) -> None:
     """The answer to our own write: its fields are what the event shows under this number, however normalised."""
     _land(run, owed)
     memory = landed(run.memory, owed, event)
-    run.link = replace(run.link, memory=replace(memory, agreed=as_answered(owed.agreed, owed.sent, event)))
+    run.link = replace(run.link, memory=replace(memory, agreed=as_answered(owed.agreed, owed.sent, event, write)))
     run.takes_event(event, is_read=True)
 
 
@@ -176,7 +177,7 @@ def insert(run: Run, home: fx.Home, step: rc.Insert) -> Steps:
             return
     run.link = replace(run.link, place=replace(run.place, event_id=answer.id))
     if answer.number == step.owed.number:
-        _answered(run, step.owed, answer)
+        _answered(run, step.owed, step.write, answer)
     else:  # created by an earlier try that was taken for lost
         _settle(run, answer)
         run.takes_event(answer, is_read=True)
@@ -217,7 +218,7 @@ def patch_event(run: Run, step: rc.PatchEvent) -> Steps:
     yield from _note(run, step.owed)
     answer = yield fx.PatchEvent(run.place, step.write, step.etag)
     if isinstance(answer, Event):
-        _answered(run, step.owed, answer)
+        _answered(run, step.owed, step.write, answer)
     else:
         yield from read_event(run)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gateway.core.model import Absence, Agreed, Event, Look, Memory, NoEvent, OwedEvent, Pair, Sent
+from gateway.core.model import Absence, Agreed, Event, EventWrite, Look, Memory, NoEvent, OwedEvent, Pair, Sent
 from gateway.core.text import read
 
 STRAYS = 3
@@ -52,11 +52,13 @@ def settle_event(memory: Memory, event: Event | NoEvent) -> tuple[Memory, Event 
     return memory, event, next((write for write in noted if write.inserts), None)
 
 
-def as_answered(agreed: Agreed, sent: Sent, event: Event) -> Agreed:
-    """What was agreed, with the event's values as the provider's own answer shows them (it may normalise a text or
-    round a time, and that is no person's edit)."""
-    return Agreed(
-        agreed.number,
-        Pair(agreed.title.task, read(event.title, struck=sent.done)),
-        Pair(agreed.due.task, event.start),
-    )
+def as_answered(agreed: Agreed, sent: Sent, event: Event, write: EventWrite) -> Agreed:
+    """What was agreed, with the values that were written as the provider's own answer shows them (it may normalise a
+    text or round a time, and that is no person's edit). Of a field that was not written the answer may show a person's
+    edit, where the provider did not heed our condition: that stays news."""
+    title, due = agreed.title, agreed.due
+    if write.title is not None:
+        title = Pair(title.task, read(event.title, struck=sent.done))
+    if write.span is not None:
+        due = Pair(due.task, event.start)
+    return Agreed(agreed.number, title, due)

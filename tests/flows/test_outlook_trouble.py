@@ -154,3 +154,17 @@ def test_an_expired_client_secret_touches_nobody(house: OutlookHouse, ola: Perso
     house.settle()
     assert house.api.call("GET", f"/v1/users/{ola.user_id}/connection")["status"] == "connected"
     assert the_task(ola, task)["calendar_sync"] is True
+
+
+def test_a_condition_that_is_not_heeded_costs_no_edit_of_another_field(house: OutlookHouse, ola: Person) -> None:  # noqa: F811
+    task = synced_task(house, ola)
+    house.quirks(etags="ignored", gather=True)
+    house.edit_outlook(ola, house.outlook_event(ola), subject="Call Eve")
+    edit_task(ola, task, due=LATER)
+    house.settle()
+    house.graph_admin.call("POST", "/deliver", json={"shuffle": True})
+    house.settle()
+    found, event = the_task(ola, task), house.outlook_event(ola)
+    assert (found["title"], event["subject"]) == ("Call Eve", "Call Eve")
+    assert event["start"]["dateTime"] == "2030-03-06T14:00:00.0000000"
+    assert house.state(task)["state"] == "synced"
