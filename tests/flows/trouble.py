@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -71,6 +72,12 @@ def nothing_is_left(house: House) -> None:
     """Nothing owed, nothing set aside."""
     assert owed(house) == 0
     assert parked(house) == []
+
+
+def by(size: int, faults: Iterable[str]) -> list[tuple[str, ...]]:
+    """Names of faults in bundles, each to be met in one house: starting a house takes longer than a fault."""
+    names = list(faults)
+    return [tuple(names[start : start + size]) for start in range(0, len(names), size)]
 
 
 def token_ages(house: House) -> None:
