@@ -35,7 +35,7 @@ from sandbox.kit.server import serve
 from sandbox.kit.standin import StandIn
 from tests.flows.forms import first_form
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 PRIVATE_EVENTS = 50
 
 
