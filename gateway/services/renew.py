@@ -139,13 +139,25 @@ def _finish(
         uow.outbox.hold(lease)
         if fresh is not None:
             uow.subscriptions.save(fresh)
-            uow.outbox.request(inst, Topic.PULL, connection.id, mailbox=mailbox, now=now)
+            if not _overlaps(connection, held, now):
+                uow.outbox.request(inst, Topic.PULL, connection.id, mailbox=mailbox, now=now)
         for old in held:
             _retire(uow, connection, old, fresh, ctx)
         due = uow.outbox.settle(lease, now)
         wait = (due - now).total_seconds() if due else 0.0
         ring_when_due(ctx, uow, inst, mailbox, Lane.NOW, wait)
         uow.commit()
+
+
+def _overlaps(connection: Connection, held: Sequence[Subscription], now: datetime) -> bool:
+    """Whether an older one was listening all the while: then nothing was missed, and there is nothing to look for."""
+    return any(
+        s.state == "live"
+        and s.calendar_id == connection.calendar_id
+        and s.expires_at is not None
+        and s.expires_at > now
+        for s in held
+    )
 
 
 def _retire(
