@@ -8,7 +8,7 @@ from gateway.core.model import InstallationId
 from gateway.services.work import drain
 from tests.flows.acts import codes, edit_task, new_task, synced_task, the_task
 from tests.flows.house import Browser, House, Person
-from tests.flows.test_connect import link_page
+from tests.flows.signing_in import link_page
 from tests.flows.trouble import connection, google, nothing_is_left, told, until_quiet, well
 
 MANY = 30

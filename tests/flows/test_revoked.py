@@ -8,7 +8,7 @@ import pytest
 
 from tests.flows.acts import codes, edit_task, new_task, synced_task, the_task
 from tests.flows.house import House, Person
-from tests.flows.test_connect import reconnect
+from tests.flows.signing_in import reconnect
 from tests.flows.trouble import (
     HTML,
     asked,
