@@ -37,6 +37,7 @@ from gateway.core.model import (
 from gateway.core.ports import Calendar, Crm, Mark
 from gateway.core.records import Connection, Entry, Installation, Lease, LedgerCount, Link, Topic
 from gateway.core.render import Rules
+from gateway.core.repositories import UnitOfWork
 from gateway.core.stories import Actor, Story
 from gateway.crash import crashpoint
 from gateway.services.access import OpenCalendar
@@ -58,6 +59,13 @@ LOOK_BACK_AFTER = timedelta(hours=1)
 """When a former place is tried again that was out of reach."""
 
 Lost = AccessRevoked | SignInAgain | TargetGone
+
+_Home = tuple[ConnectionId, ConnectionStatus, str | None]
+"""What of its owner's connection a run decides by."""
+
+
+def _home_of(connection: Connection | None) -> _Home | None:
+    return (connection.id, connection.status, connection.calendar_id) if connection else None
 
 
 class OthersError(Exception):
@@ -112,6 +120,7 @@ class _World:
     loaded: Link
     connections: dict[ConnectionId, Connection] = field(default_factory=dict)
     calendars: dict[tuple[ConnectionId, str], OpenCalendar] = field(default_factory=dict)
+    home: _Home | None = None
     read: int = 0
     written: int = 0
 
@@ -237,6 +246,7 @@ class _World:
             mine = uow.connections.of_user(inst, owner) if owner else None
             places = {p.connection_id for p in (place, *self.loaded.leaving) if p}
             others = [uow.connections.get(inst, cid) for cid in places if not mine or cid != mine.id]
+        self.home = _home_of(mine)
         for connection in (mine, *others):
             if connection is not None:
                 self.connections[connection.id] = connection
@@ -292,6 +302,7 @@ class _World:
         """One commit: the link, its conflicts, its timeline, and at the end the work paid off."""
         ctx, inst, now = self.ctx, self.installation.id, self.ctx.clock.now()
         with ctx.store.begin() as uow:
+            again_at_once = save.final and self._is_home_news(uow, save.link)
             uow.outbox.hold(self.lease)
             link = uow.links.save(save.link, read_task_seq=self.loaded.task_seq, read_event_seq=self.loaded.event_seq)
             entries = list(save.entries)
@@ -312,12 +323,23 @@ class _World:
                 if link.leaving:
                     again = now + LOOK_BACK_AFTER
                     uow.outbox.request(inst, Topic.SYNC, link.id, mailbox=self.lease.mailbox, now=now, due_at=again)
+                if again_at_once:
+                    uow.outbox.request(inst, Topic.SYNC, link.id, mailbox=self.lease.mailbox, now=now)
                 due = uow.outbox.settle(self.lease, now)
                 if due is not None:
                     wait = (due - now).total_seconds()
                     ring_when_due(ctx, uow, inst, self.lease.mailbox, self.lease.lane, wait)
             uow.commit()
         return link
+
+    def _is_home_news(self, uow: UnitOfWork, link: Link) -> bool:
+        """Whether the owner connected, or left, since this run looked. Where the owner is new to the link, nobody could
+        find it by them until now and ask for another run. Locked, so that a change under way is waited for."""
+        owner = link.owner_id
+        if owner is None or owner == self.loaded.owner_id:
+            return False
+        found = uow.connections.of_user(self.installation.id, owner)
+        return _home_of(found and uow.connections.lock(self.installation.id, found.id)) != self.home
 
     def _count(self, uow: Any, link: Link) -> None:
         place = link.place or self.loaded.place

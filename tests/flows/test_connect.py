@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 import requests
 
-from gateway.core.records import Topic
+from gateway.core.effects import Save
+from gateway.core.records import Link, Topic
+from gateway.services import sync
 from gateway.services.context import calendar_mailbox
 from tests.flows.acts import edit_task, new_task, synced_task, the_task
 from tests.flows.house import Browser, House, Person
@@ -193,3 +195,23 @@ def test_a_task_never_synced_waits_for_its_owner(house: House) -> None:
     assert parked(house) == []
     house.connect(who)
     assert house.event(who)["summary"] == "Call Ada"
+
+
+def test_b8_an_owner_who_connects_while_a_run_misses_them_is_not_missed(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run has looked for the owner and found nobody; until it is saved nothing tells that the task is theirs."""
+    who = house.person("ada@example.com")
+    save = sync._World._save
+
+    def late(world: sync._World, effect: Save) -> Link:
+        if effect.final:
+            monkeypatch.setattr(sync._World, "_save", save)
+            house.connect(who)
+        return save(world, effect)
+
+    monkeypatch.setattr(sync._World, "_save", late)
+    task = new_task(who, calendar_sync=True)
+    house.settle()
+    assert house.event(who)["summary"] == "Call Ada"
+    assert house.state(task)["state"] == "synced"
