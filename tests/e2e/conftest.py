@@ -24,8 +24,11 @@ def running(
     with embedded.start(tmp_path_factory.mktemp("queue"), given, durable=False) as queue:
         world = World(tmp_path_factory.mktemp("e2e"), queue, database, path)
         yield world
+        foreign, wrong = world.foreign_reads(), world.wrong_requests()
         world.stop()
     embedded.drop_database(servers, name)
+    assert foreign == []
+    assert wrong == []
 
 
 @pytest.fixture

@@ -20,8 +20,9 @@ import requests
 
 from sandbox import embedded
 from sandbox.child import Child
+from sandbox.google import conformance
 from sandbox.kit.clock import Clock
-from tests.flows.house import Api, Browser, Person
+from tests.flows.house import Api, Browser, Person, add_private_events, is_ours
 from tests.patience import until
 
 REPOSITORY = Path(__file__).parents[2]
@@ -134,12 +135,13 @@ class World:
     # --- people ---
 
     def person(self, email: str, *, connected: bool = True) -> Person:
-        """Somebody with an account on both sides."""
+        """Somebody with an account on both sides, and a calendar full of private events."""
         about = {"email": email, "time_zone": "Europe/Berlin"}
         crm = self.crm_admin.call("POST", "/persons", json=about)
         google = self.google_admin.call("POST", "/persons", json=about)
         calendar = Api(f"{self.google_url}/calendar/v3", google["token"])
         who = Person(email, crm["user_id"], Api(self.crm_url, crm["token"]), calendar, email)
+        add_private_events(calendar, email)
         if connected:
             self.connect(who)
         return who
@@ -164,8 +166,9 @@ class World:
         return found
 
     def events(self, who: Person) -> dict[str, dict[str, Any]]:
-        """Everything in a person's calendar, by title; two of the same title fail."""
-        items = who.calendar.call("GET", f"/calendars/{who.email}/events", params={"maxResults": 2500})["items"]
+        """What is ours in a person's calendar, by title; two of the same title fail."""
+        listed = who.calendar.call("GET", f"/calendars/{who.email}/events", params={"maxResults": 2500})["items"]
+        items = [event for event in listed if is_ours(event)]
         found = {event["summary"]: event for event in items}
         assert len(found) == len(items), sorted(event["summary"] for event in items)
         return found
@@ -189,6 +192,16 @@ class World:
         folder = f"/calendars/{who.email}/events" if who else "/events"
         about = [c for c in calls if folder in c["path"] and not c["path"].endswith("/watch")]
         return [call for call in about if call["method"] != "GET" and call["status"] in (200, 204)]
+
+    def foreign_reads(self) -> list[dict[str, Any]]:
+        """Answers to the gateway that held an event not of ours: the ledger must show none (B22)."""
+        entries = self.google_admin.call("GET", "/ledger?since=0")["entries"]
+        return [e for e in entries if e["caller"] == "gateway" and not all(e.get("ours") or [True])]
+
+    def wrong_requests(self) -> list[str]:
+        """What the gateway asked of Google that its API's own document does not know."""
+        entries = self.google_admin.call("GET", "/ledger?since=0")["entries"]
+        return [text for entry in entries for text in conformance.check(entry)]
 
     def state(self, task_id: str) -> str:
         """A task's state as the gateway tells it; empty for one it does not know."""

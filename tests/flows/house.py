@@ -172,15 +172,7 @@ class House:
         google = self.google_admin.call("POST", "/persons", json=about)
         calendar = Api(f"{self.google.url}/calendar/v3", google["token"])
         who = Person(email, crm["user_id"], Api(self.crm.url, crm["token"]), calendar)
-        start = datetime(2030, 1, 7, 9, tzinfo=UTC)
-        for number in range(PRIVATE_EVENTS):
-            begin = start + timedelta(hours=number)
-            body = {
-                "summary": f"Private matter {number}",
-                "start": {"dateTime": begin.isoformat()},
-                "end": {"dateTime": (begin + timedelta(minutes=30)).isoformat()},
-            }
-            calendar.call("POST", f"/calendars/{email}/events", json=body)
+        add_private_events(calendar, email)
         return who
 
     def connect(self, who: Person, *, mode: str = "existing", calendar: str | None = None) -> None:
@@ -271,7 +263,7 @@ class House:
     def events(self, who: Person, calendar: str | None = None) -> list[dict[str, Any]]:
         """The live events of ours in a person's calendar, as their calendar app sees them."""
         listed = who.calendar.call("GET", f"/calendars/{calendar or who.calendar_id}/events")
-        return [e for e in listed["items"] if "gw" in e.get("extendedProperties", {}).get("private", {})]
+        return [event for event in listed["items"] if is_ours(event)]
 
     def event(self, who: Person, calendar: str | None = None) -> dict[str, Any]:
         found = self.events(who, calendar)
@@ -305,6 +297,24 @@ class House:
         """Answers to the gateway that held an event not of ours: the ledger must show none."""
         entries = self.google_admin.call("GET", "/ledger?since=0")["entries"]
         return [e for e in entries if e["caller"] == "gateway" and not all(e.get("ours") or [True])]
+
+
+def add_private_events(calendar: Api, calendar_id: str) -> None:
+    """A person's own events, which are none of the gateway's business."""
+    start = datetime(2030, 1, 7, 9, tzinfo=UTC)
+    for number in range(PRIVATE_EVENTS):
+        begin = start + timedelta(hours=number)
+        body = {
+            "summary": f"Private matter {number}",
+            "start": {"dateTime": begin.isoformat()},
+            "end": {"dateTime": (begin + timedelta(minutes=30)).isoformat()},
+        }
+        calendar.call("POST", f"/calendars/{calendar_id}/events", json=body)
+
+
+def is_ours(event: Mapping[str, Any]) -> bool:
+    """Whether a gateway made it."""
+    return "gw" in event.get("extendedProperties", {}).get("private", {})
 
 
 @dataclass(frozen=True)
