@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from gateway.core.errors import GatewayError, Refused, StaleWrite
+from gateway.core.installing import Door, Installed, Outcome, Step
 from gateway.core.model import (
     Cause,
     Day,
@@ -161,6 +162,18 @@ class FakeCrm:
     def existing(self, ids: Sequence[TaskId]) -> set[TaskId]:
         """Which of these still exist."""
         return self._called("existing", lambda: {i for i in ids if isinstance(self.tasks.get(i), Task)})
+
+    def task_url(self, task_id: TaskId) -> str:
+        """The task's page."""
+        return f"https://crm.example/tasks/{task_id}"
+
+    def install(self, door: Door) -> Installed:
+        """There is nothing to make."""
+        return self._called("install", lambda: Installed((Step("webhooks", Outcome.ALREADY),)))
+
+    def check(self, door: Door) -> Sequence[Step]:
+        """All is well."""
+        return self._called("check", lambda: [Step("credentials", Outcome.ALREADY, "The CRM accepts them.")])
 
     # --- within -----------------------------------------------------------------------------------------------------
 

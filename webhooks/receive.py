@@ -16,13 +16,13 @@ from http import HTTPStatus
 from typing import Final
 
 from gateway.core.errors import NotReadable, NotTrusted
-from gateway.core.ports import CrmKind, Provider
+from gateway.core.ports import CrmKind, Knock, Provider
 from gateway.core.records import Installation, InstallationStatus
 from gateway.core.repositories import StoreDown
 from gateway.core.signals import CrmDelivery, Handshake, Pushes
 from gateway.crash import crashpoint
 from gateway.services import ingest, pushes
-from gateway.services.context import Context, Ring
+from gateway.services.context import Context, Ring, door_url
 
 log = logging.getLogger(__name__)
 
@@ -67,14 +67,15 @@ _TAKEN: Final = Answer(202)
 # --- a CRM's door ---------------------------------------------------------------------------------------------------
 
 
-def receive_crm(ctx: Context, key: str, headers: Mapping[str, str], raw: bytes) -> Answer:
-    """One delivery at an installation's door. ``headers``: names in lower case."""
-    answer = _while_it_answers(lambda: _receive_crm(ctx, key, headers, raw))
+def receive_crm(ctx: Context, key: str, headers: Mapping[str, str], raw: bytes, query: str = "") -> Answer:
+    """One delivery at an installation's door. ``headers``: names in lower case; ``query``: as it stood in the URL."""
+    url = door_url(ctx, key) + (f"?{query}" if query else "")
+    answer = _while_it_answers(lambda: _receive_crm(ctx, key, headers, raw, url))
     ctx.meter.count("deliveries", status=str(answer.status))
     return answer
 
 
-def _receive_crm(ctx: Context, key: str, headers: Mapping[str, str], raw: bytes) -> Answer:
+def _receive_crm(ctx: Context, key: str, headers: Mapping[str, str], raw: bytes, url: str) -> Answer:
     now = ctx.clock.now()
     with ctx.store.begin() as uow:
         installation = uow.installations.by_key(key) if _may_be_key(key) else None
@@ -83,7 +84,8 @@ def _receive_crm(ctx: Context, key: str, headers: Mapping[str, str], raw: bytes)
         read = _kind(ctx, installation).read_webhook
         try:
             # Without an installation there are no secrets, and the adapter does the same work for nothing.
-            delivery: CrmDelivery = read(headers, raw, installation.webhook_secrets if installation else (), now)
+            secrets = installation.webhook_secrets if installation else ()
+            delivery: CrmDelivery = read(Knock(headers, raw, secrets, now, url))
         except NotTrusted:
             return NOT_TRUSTED
         except NotReadable as error:

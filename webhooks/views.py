@@ -29,7 +29,10 @@ def blueprint(ctx: Context) -> Blueprint:
         if not (_is_plain(request) and _is_json(request)):
             return _response(WRONG_TYPE)
         raw = _body(request, CRM_LIMIT)
-        return _response(raw if isinstance(raw, Answer) else receive_crm(ctx, key, _headers(request), raw))
+        if isinstance(raw, Answer):
+            return _response(raw)
+        query = request.query_string.decode("latin-1")
+        return _response(receive_crm(ctx, key, _headers(request), raw, query))
 
     def from_calendar(provider: str) -> Response:
         if not _is_plain(request):

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
+from gateway.core.installing import Door, Installed, Step
 from gateway.core.model import (
     Event,
     EventId,
@@ -241,7 +242,12 @@ class Provider:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a CRM can do; nobody else asks which CRM it is."""
+    """What a CRM can do; nobody else asks which CRM it is.
+
+    ``days``, ``moments``: which kinds of due date it holds. ``conditional_write``: its own server refuses a write under
+    an old version; without that the adapter reads, compares and then writes (one more call, and a small gap).
+    ``replays_keys``: the same idempotency key again gives the same answer and writes nothing twice.
+    """
 
     days: bool = True
     moments: bool = True
@@ -306,14 +312,37 @@ class Crm(Protocol):
     def existing(self, ids: Sequence[TaskId]) -> set[TaskId]:
         """Which of these (at most 100) still exist."""
 
+    def task_url(self, task_id: TaskId) -> str:
+        """The task's page in the CRM; empty where only the CRM itself can tell."""
+
+    def install(self, door: Door) -> Installed:
+        """Make in the CRM what the gateway needs: fields, webhooks to ``door``. A second run changes nothing."""
+
+    def check(self, door: Door) -> Sequence[Step]:
+        """Look for what is missing or broken, and change nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class CrmAccount:
-    """What an adapter needs to speak with one installation's CRM."""
+    """What an adapter needs to speak with one installation's CRM. ``account``: the CRM's own id of this tenant, where
+    the installer learnt it. ``settings``: also its maps ``statuses`` and ``priorities``, the CRM's word to ours."""
 
     base_url: str
     credentials: str = field(repr=False)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    account: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Knock:
+    """One delivery at a CRM's door. ``headers``: names in lower case. ``url``: the door's public address, query
+    included, as the sender knows it; ``secrets``: any of them may have signed it."""
+
+    headers: Mapping[str, str]
+    raw: bytes = field(repr=False)
+    secrets: Sequence[str] = field(repr=False)
+    now: datetime
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,12 +352,14 @@ class CrmKind:
     name: str
     label: str
     open: Callable[[CrmAccount], Crm]
-    read_webhook: Callable[[Mapping[str, str], bytes, Sequence[str], datetime], CrmDelivery]
-    """``read_webhook(lower-cased headers, raw body, live secrets, now)``; raises ``NotTrusted``, ``NotReadable``"""
-    new_secret: Callable[[], str]
-    """A fresh webhook secret in this CRM's form."""
+    read_webhook: Callable[[Knock], CrmDelivery]
+    """Raises ``NotTrusted``, ``NotReadable``. Without any secret it does the same work and trusts nothing."""
     retries: bool
-    """Whether it sends a webhook again that met no 2xx; if not, its changes are asked for more often."""
+    """Whether a webhook that met no 2xx is sure to come again; if not, changes are asked for more often."""
+    new_secret: Callable[[], str] | None = None
+    """A fresh webhook secret in this CRM's form; ``None`` where the CRM itself makes it (see ``Crm.install``)."""
+    many_accounts: bool = False
+    """Whether one door serves many installations: each signal then names its account."""
 
 
 # --- the back room --------------------------------------------------------------------------------------------------

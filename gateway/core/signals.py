@@ -25,7 +25,9 @@ class TaskSignal:
     """Something about one task. ``said``: the sender's snapshot; ``None``: go and read it.
 
     ``version``: the sender's, for order; ``at``: when the sender says it happened; ``actor``: ``user`` or ``api``.
-    ``sync_on``: the switch where it was told without the rest.
+    ``sync_on``: the switch where it was told without the rest. ``switch_stands``: the sender tells changes only, and
+    the switch is not among them: of a task that is not linked this is no news. ``account``: at a door that serves many
+    installations, whose task it is.
     """
 
     task_id: TaskId
@@ -35,6 +37,8 @@ class TaskSignal:
     sync_on: bool | None = None
     at: datetime | None = None
     actor: str | None = None
+    switch_stands: bool = False
+    account: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,7 @@ class UserDeactivated:
     """The CRM's user left: stop their sync."""
 
     user_id: UserId
+    account: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +68,11 @@ Signal = TaskSignal | UserDeactivated | Ping | Ignored
 class CrmDelivery:
     """A trusted arrival from a CRM. ``dedupe_id``: only where the sender promises it unique.
 
-    ``account``: for a door that serves many installations, which one. ``faults``: elements that could not be read.
+    ``faults``: elements that could not be read.
     """
 
     signals: tuple[Signal, ...]
     dedupe_id: str | None = None
-    account: str | None = None
     faults: tuple[str, ...] = ()
 
 

@@ -86,6 +86,11 @@ def crm_mailbox(installation_id: InstallationId) -> str:
     return f"crm:{installation_id}"
 
 
+def door_url(ctx: Context, key: str) -> str:
+    """Where an installation's CRM sends its webhooks: built from the settings, never from a proxy's headers."""
+    return f"{ctx.public_url}/webhooks/crm/{key}"
+
+
 DEFAULT_LENGTH = 30
 
 

@@ -43,7 +43,7 @@ def receive_crm(
     """Record one trusted delivery and owe what follows from it."""
     signals = [s for s in delivery.signals if isinstance(s, TaskSignal)]
     links = {s.task_id: uow.links.by_task(installation.id, s.task_id) for s in signals}
-    keeps = bool(signals) and all(_is_on(s) for s in signals)
+    keeps = bool(signals) and all(_may_keep(s, links[s.task_id]) for s in signals)
     arrival = Arrival(
         door="crm",
         dedupe_id=delivery.dedupe_id,
@@ -77,6 +77,16 @@ def _is_on(signal: TaskSignal) -> bool:
     return signal.sync_on is not False
 
 
+def _may_keep(signal: TaskSignal, link: Link | None) -> bool:
+    """Whether what was told of this task may be kept: it is on, as far as is known (B1)."""
+    return _is_on(signal) and not _is_unknown(signal, link)
+
+
+def _is_unknown(signal: TaskSignal, link: Link | None) -> bool:
+    """Whether the sender told a change, but not of the switch, and the task is not one that is on."""
+    return signal.switch_stands and (link is None or link.status is not LinkStatus.LIVE)
+
+
 def take_signal(
     uow: UnitOfWork, installation: Installation, signal: TaskSignal, link: Link | None, now: datetime
 ) -> Sequence[Ring]:
@@ -84,6 +94,8 @@ def take_signal(
     news all the same: the CRM was restored, so it is read)."""
     if not _is_on(signal):
         return _take_off(uow, installation, signal, link, now)
+    if _is_unknown(signal, link):
+        return ()
     if link is None or link.status is not LinkStatus.LIVE:
         # Nothing is known that a late delivery could be older than, and the switch may have gone off since: only a read
         # tells whether the task's text may go anywhere (B1).

@@ -5,42 +5,53 @@ from __future__ import annotations
 import hashlib
 import secrets
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from gateway.core.errors import NotReadable
-from gateway.core.model import LEFT, ConnectionStatus, InstallationId, Reason, TaskId
+from gateway.core.errors import Forbidden, NotReadable, OperatorFault, Refused, TryLater, Unauthorised
+from gateway.core.installing import Door, Outcome, Step
+from gateway.core.model import LEFT, ConnectionStatus, InstallationId, Reason
 from gateway.core.records import Installation, InstallationStatus, Parked, Topic
 from gateway.core.repositories import UnitOfWork
 from gateway.services.catch_up import owe_catch_up
 from gateway.services.connect import end
-from gateway.services.context import Context
+from gateway.services.context import Context, door_url
 from gateway.services.sweep import ring_due
 
 OLD_SECRET_LASTS = timedelta(hours=24)
 """How long a webhook secret stays valid after a new one was made."""
 
 PARKED_AT_ONCE = 1000
-_CHECKED_ID = TaskId("calendar-gateway-check")
 
 
 class NoSuchInstallationError(Exception):
     """No installation has this key."""
 
 
+class SecretByCrmError(Exception):
+    """This CRM makes its webhook secrets itself, and did not make new ones: ``steps`` say why."""
+
+    def __init__(self, steps: Sequence[Step]) -> None:
+        super().__init__("; ".join(f"{step.what}: {step.says}" for step in steps))
+
+
 @dataclass(frozen=True, slots=True)
 class Added:
-    """A new installation and its API token, which is shown once and kept as a hash."""
+    """A new installation and its API token, which is shown once and kept as a hash. ``steps``: what its installer did.
+    ``secret``: what a person enters in the CRM; ``None`` where the CRM has it already, or makes it itself."""
 
     installation: Installation
     api_token: str = field(repr=False)
+    steps: Sequence[Step] = ()
+    secret: str | None = field(default=None, repr=False)
 
 
-def add(ctx: Context, name: str, adapter: str, base_url: str, credentials: str) -> Added:
-    """A new installation; its first catch-up is owed. Raises ``NotReadable`` for an unknown adapter, ``OperatorFault``
-    for an address or credentials that no adapter could use."""
+def add(ctx: Context, name: str, adapter: str, base_url: str, credentials: str, admin: str = "") -> Added:
+    """A new installation, installed in its CRM as far as that goes; its first catch-up is owed. ``admin``: as in
+    ``Door``. Raises ``NotReadable`` for an unknown adapter, ``OperatorFault`` for an address or credentials that no
+    adapter could use. What the CRM refuses is told in the steps, and can be done later by :func:`install`."""
     kind = ctx.crms.get(adapter)
     if kind is None:
         raise NotReadable("adapter", "choose one of " + ", ".join(sorted(ctx.crms)))
@@ -53,7 +64,7 @@ def add(ctx: Context, name: str, adapter: str, base_url: str, credentials: str) 
         adapter=adapter,
         base_url=base_url.rstrip("/"),
         credentials=credentials,
-        webhook_secrets=(kind.new_secret(),),
+        webhook_secrets=(kind.new_secret(),) if kind.new_secret else (),
     )
     ctx.open_crm(installation)
     api_token = secrets.token_urlsafe(32)
@@ -61,7 +72,32 @@ def add(ctx: Context, name: str, adapter: str, base_url: str, credentials: str) 
         uow.installations.add(installation, hashlib.sha256(api_token.encode()).digest())
         owe_catch_up(ctx, uow, installation)
         uow.commit()
-    return Added(installation, api_token)
+    steps = _install_now(ctx, installation, admin)
+    return Added(installation, api_token, steps, next(iter(installation.webhook_secrets), None))
+
+
+def _install_now(ctx: Context, installation: Installation, admin: str) -> Sequence[Step]:
+    """The installation is there, whatever its CRM says: so a failure is one more thing to tell."""
+    try:
+        return install(ctx, installation.key, admin)
+    except (Forbidden, OperatorFault, Refused, TryLater, Unauthorised) as error:
+        return [Step("installation", Outcome.BROKEN, f"{error}; run `installations install` again")]
+
+
+def install(ctx: Context, key: str, admin: str = "", *, fresh: bool = False) -> Sequence[Step]:
+    """Make fields and webhooks in the CRM; again, nothing changes. ``admin``, ``fresh``: see ``Door``. Raises what
+    stands in the way."""
+    installation = by_key(ctx, key)
+    door = Door(door_url(ctx, key), installation.webhook_secrets, admin, fresh)
+    done = ctx.open_crm(installation).install(door)
+    with ctx.store.begin() as uow:
+        if done.secret is not None and done.secret not in installation.webhook_secrets:
+            uow.installations.add_secret(installation.id, done.secret, ctx.clock.now() + OLD_SECRET_LASTS)
+        if done.settings:
+            known = _by_key(uow, key).settings
+            uow.installations.set_settings(installation.id, {**known, **done.settings})
+        uow.commit()
+    return done.steps
 
 
 def by_key(ctx: Context, key: str) -> Installation:
@@ -93,19 +129,44 @@ def change_settings(ctx: Context, key: str, changes: Mapping[str, Any]) -> Insta
     return replace(installation, settings=kept)
 
 
-def check(ctx: Context, key: str) -> None:
-    """Ask the CRM one harmless question. Raises what stands in the way."""
-    ctx.open_crm(by_key(ctx, key)).existing([_CHECKED_ID])
+def check(ctx: Context, key: str) -> Sequence[Step]:
+    """Look in the CRM for what is missing or broken. Raises what stands in the way."""
+    installation = by_key(ctx, key)
+    return ctx.open_crm(installation).check(Door(door_url(ctx, key), installation.webhook_secrets))
 
 
-def rotate_secret(ctx: Context, key: str) -> str:
-    """A new webhook secret; those before it stay valid for 24 hours."""
+@dataclass(frozen=True, slots=True)
+class Rotated:
+    """A new webhook secret. ``secret``: as in ``Added``."""
+
+    steps: Sequence[Step]
+    secret: str | None = field(default=None, repr=False)
+
+
+def rotate_secret(ctx: Context, key: str) -> Rotated:
+    """A new webhook secret; those before it stay valid for 24 hours. Raises ``SecretByCrmError`` where the CRM makes it
+    itself and did not."""
     with ctx.store.begin() as uow:
         installation = _by_key(uow, key)
-        secret = ctx.crms[installation.adapter].new_secret()
-        uow.installations.add_secret(installation.id, secret, ctx.clock.now() + OLD_SECRET_LASTS)
+        make = ctx.crms[installation.adapter].new_secret
+        secret = make() if make else None
+        if secret is not None:
+            uow.installations.add_secret(installation.id, secret, ctx.clock.now() + OLD_SECRET_LASTS)
         uow.commit()
-    return secret
+    if secret is not None:
+        return Rotated(_renew_now(ctx, installation), secret)
+    steps = install(ctx, key, fresh=True)
+    if by_key(ctx, key).webhook_secrets[:1] == installation.webhook_secrets[:1]:
+        raise SecretByCrmError(steps)
+    return Rotated(steps)
+
+
+def _renew_now(ctx: Context, installation: Installation) -> Sequence[Step]:
+    """Tell the CRM the secret that was made here; a failure leaves it to a person."""
+    try:
+        return install(ctx, installation.key, fresh=True)
+    except (Forbidden, OperatorFault, Refused, TryLater, Unauthorised) as error:
+        return [Step("webhooks", Outcome.BROKEN, f"{error}; run `installations install` again")]
 
 
 def pause(ctx: Context, key: str) -> None:

@@ -8,20 +8,34 @@ from __future__ import annotations
 import functools
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, ParamSpec, TypeVar
 
 import click
 from flask.cli import with_appcontext
 
 from gateway.core.errors import Forbidden, GatewayError, NotReadable, TryLater, Unauthorised
+from gateway.core.installing import Outcome, Step
 from gateway.core.records import Parked
 from gateway.core.repositories import StoreDown
 from gateway.services import installations as use
+from gateway.services.context import door_url
 from gateway.settings import named
 from gateway.web import installation_settings
 from gateway.web.api import told_time
 from gateway.web.door import context, gateway
+
+_OUTCOMES: Final = {
+    Outcome.DONE: "done:",
+    Outcome.ALREADY: "already there:",
+    Outcome.BY_HAND: "by hand:",
+    Outcome.BROKEN: "BROKEN:",
+}
+_ADMIN: Final = click.option(
+    "--admin-env",
+    metavar="NAME",
+    help="The variable with an administrator's credentials in the CRM: used once, for its fields, and not kept.",
+)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -42,7 +56,7 @@ def _plainly(command: Callable[P, R]) -> Callable[P, R]:
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return command(*args, **kwargs)
-        except (GatewayError, StoreDown, use.NoSuchInstallationError) as error:
+        except (GatewayError, StoreDown, use.NoSuchInstallationError, use.SecretByCrmError) as error:
             words = next((words for kind, words in _WORDS.items() if isinstance(error, kind)), str(error))
             raise click.ClickException(words) from error
 
@@ -59,23 +73,42 @@ def installations() -> None:
 @click.option("--adapter", required=True, help="Which kind of CRM it is: generic, ...")
 @click.option("--base-url", required=True, help="Where the CRM's API begins.")
 @click.option("--credentials-env", required=True, metavar="NAME", help="The variable with the CRM's token or JSON.")
+@_ADMIN
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
 @with_appcontext
 @_plainly
-def add(name: str, adapter: str, base_url: str, credentials_env: str, *, as_json: bool) -> None:
-    """Add a CRM. Prints its key, webhook URL and secret, and API token: the token is shown only now."""
-    credentials = named(credentials_env, os.environ)
-    if not credentials:
-        raise click.ClickException(f"{credentials_env} is not set. Put the CRM's token into it; it is not a parameter.")
-    added = use.add(context(), name, adapter, base_url, credentials)
-    installation = added.installation
+def add(name: str, adapter: str, base_url: str, credentials_env: str, admin_env: str | None, *, as_json: bool) -> None:
+    """Add a CRM and install in it what can be installed. Prints its key, webhook URL and secret, and API token (shown
+    only now), then what was done and what a person still has to do."""
+    added = use.add(context(), name, adapter, base_url, _secret_in(credentials_env), _secret_in(admin_env))
+    key = added.installation.key
     shown = {
-        "key": installation.key,
-        "webhook_url": f"{gateway().settings.public_url}/webhooks/crm/{installation.key}",
-        "webhook_secret": installation.webhook_secrets[0],
+        "key": key,
+        "webhook_url": door_url(context(), key),
+        "webhook_secret": added.secret,
         "api_token": added.api_token,
     }
-    _print(shown, as_json=as_json)
+    if as_json:
+        steps = [{"what": step.what, "outcome": step.outcome.value, "says": step.says} for step in added.steps]
+        _print({**shown, "steps": steps}, as_json=True)
+        return
+    _print({name: value for name, value in shown.items() if value is not None}, as_json=False)
+    _print_steps(added.steps)
+
+
+def _secret_in(variable: str | None) -> str:
+    """What the environment holds under this name; empty where no name was given."""
+    if variable is None:
+        return ""
+    found = named(variable, os.environ)
+    if not found:
+        raise click.ClickException(f"{variable} is not set. Put the CRM's token into it; it is not a parameter.")
+    return found
+
+
+def _print_steps(steps: Sequence[Step]) -> None:
+    for step in steps:
+        click.echo(f"{_OUTCOMES[step.outcome]} {step.what}" + (f": {step.says}" if step.says else ""))
 
 
 def _print(shown: dict[str, Any], *, as_json: bool) -> None:
@@ -84,6 +117,23 @@ def _print(shown: dict[str, Any], *, as_json: bool) -> None:
         return
     for name, value in shown.items():
         click.echo(f"{name}: {value}")
+
+
+@installations.command("install")
+@click.argument("key")
+@_ADMIN
+@with_appcontext
+@_plainly
+def install(key: str, admin_env: str | None) -> None:
+    """Make the CRM's fields and webhooks, or what is missing of them. Run again it changes nothing."""
+    steps = use.install(context(), key, _secret_in(admin_env))
+    _print_steps(steps)
+    _fail_if_broken(steps)
+
+
+def _fail_if_broken(steps: Sequence[Step]) -> None:
+    if any(step.outcome is Outcome.BROKEN for step in steps):
+        raise click.ClickException("Something is missing or broken.")
 
 
 @installations.command("set")
@@ -117,9 +167,10 @@ def show_all() -> None:
 @with_appcontext
 @_plainly
 def check(key: str) -> None:
-    """Ask the CRM one harmless question with the credentials it gave."""
-    use.check(context(), key)
-    click.echo("The CRM answers and accepts the credentials.")
+    """Look in the CRM for what is missing or broken; nothing is changed."""
+    steps = use.check(context(), key)
+    _print_steps(steps)
+    _fail_if_broken(steps)
 
 
 @installations.command("rotate-secret")
@@ -128,7 +179,11 @@ def check(key: str) -> None:
 @_plainly
 def rotate_secret(key: str) -> None:
     """Make a new webhook secret; the one before stays valid for 24 hours."""
-    click.echo(use.rotate_secret(context(), key))
+    rotated = use.rotate_secret(context(), key)
+    if rotated.secret is not None:
+        click.echo(rotated.secret)
+    for step in rotated.steps:
+        click.echo(f"{_OUTCOMES[step.outcome]} {step.what}" + (f": {step.says}" if step.says else ""), err=True)
 
 
 @installations.command("pause")

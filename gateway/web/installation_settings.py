@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from gateway.core.errors import NotReadable
-from gateway.core.model import Priority
+from gateway.core.model import Priority, Status
 from gateway.core.reading import a_text
 from gateway.web.returns import is_origin, parsed
 
 LONGEST_MINUTES: Final = 24 * 60
 _COLOURS: Final = "colours."
+_MAPS: Final[Mapping[str, type[Priority | Status]]] = {"priorities": Priority, "statuses": Status}
+"""Settings that say what the CRM's own words mean: ``statuses.<its word>=<ours>``."""
 
 
 def read(pairs: Iterable[str]) -> dict[str, Any]:
@@ -24,8 +26,11 @@ def read(pairs: Iterable[str]) -> dict[str, Any]:
             raise NotReadable(name, "write it as name=value")
         if name.startswith(_COLOURS):
             changes.setdefault("colours", {})[_priority(name)] = _text(name, value) if value else None
+        elif name.partition(".")[0] in _MAPS:
+            map_name, _, word = name.partition(".")
+            changes.setdefault(map_name, {})[_text(name, word)] = _ours(name, map_name, value) if value else None
         elif name not in _READERS:
-            known = ", ".join([*_READERS, f"{_COLOURS}<priority>"])
+            known = ", ".join([*_READERS, f"{_COLOURS}<priority>", *(f"{one}.<the CRM's word>" for one in _MAPS)])
             raise NotReadable(name, f"there is no such setting; there are {known}")
         else:
             changes[name] = _READERS[name](name, value) if value else None
@@ -38,6 +43,13 @@ def _priority(name: str) -> str:
     if word not in known:
         raise NotReadable(name, f"name a priority after {_COLOURS}: {', '.join(known)}")
     return word
+
+
+def _ours(name: str, map_name: str, value: str) -> str:
+    known = [word.value for word in _MAPS[map_name]]
+    if not name.partition(".")[2] or value not in known:
+        raise NotReadable(name, f"write {map_name}.<the CRM's word>=<one of {', '.join(known)}>")
+    return value
 
 
 def _minutes(name: str, value: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -257,7 +257,7 @@ class Browser:
 def _faked(kind: CrmKind, bench: Bench) -> CrmKind:
     """The same kind with the bench's CRM behind it."""
     open_crm: Callable[[CrmAccount], Crm] = lambda _account: bench.crm  # noqa: E731
-    return CrmKind(kind.name, kind.label, open_crm, kind.read_webhook, kind.new_secret, kind.retries)
+    return replace(kind, open=open_crm)
 
 
 def _never() -> Any:

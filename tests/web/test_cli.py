@@ -11,6 +11,7 @@ import pytest
 from click.testing import Result
 
 from gateway.core.errors import Forbidden, OperatorFault, TryLater, Unauthorised
+from gateway.core.installing import Door, Installed, Outcome, Step
 from gateway.core.model import Priority
 from gateway.core.records import InstallationStatus
 from gateway.services.context import style_of
@@ -47,7 +48,8 @@ def test_adding_prints_the_secrets_once_as_json(bench: Bench) -> None:
     done = run(bench, *ADD, "--credentials-env", "CRM_TOKEN", "--json")
     assert done.exit_code == 0, done.output
     shown = json.loads(done.output)
-    assert list(shown) == ["key", "webhook_url", "webhook_secret", "api_token"]
+    assert list(shown) == ["key", "webhook_url", "webhook_secret", "api_token", "steps"]
+    assert shown["steps"] == [{"what": "webhooks", "outcome": "already", "says": ""}]
     assert shown["webhook_url"] == f"{HERE}/webhooks/crm/{shown['key']}"
     assert shown["webhook_secret"].startswith("whsec_")
     with bench.store.begin() as uow:
@@ -65,7 +67,47 @@ def test_adding_prints_lines_for_people(bench: Bench) -> None:
         "webhook_url",
         "webhook_secret",
         "api_token",
+        "already there",
     ]
+
+
+def test_what_the_crm_refuses_at_first_can_be_installed_later(bench: Bench) -> None:
+    bench.crm.fail(TryLater("the CRM could not be reached"), "install")
+    done = run(bench, *ADD, "--credentials-env", "CRM_TOKEN")
+    assert (done.exit_code, "BROKEN: installation: the CRM could not be reached" in done.output) == (0, True)
+    key = done.output.splitlines()[0].removeprefix("key: ")
+    assert run(bench, "installations", "install", key).output == "already there: webhooks\n"
+
+
+def test_a_secret_made_by_the_crm_itself_is_kept_with_what_else_was_learnt(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doors: list[Door] = []
+
+    def made(door: Door) -> Installed:
+        doors.append(door)
+        secret = None if door.secrets and not door.fresh else f"made-{len(doors)}"
+        return Installed((Step("webhooks", Outcome.DONE),), secret, settings={"learnt": 7})
+
+    generic = replace(bench.ctx.crms["generic"], new_secret=None)
+    monkeypatch.setattr(bench.crm, "install", made)
+    bench.app = create_app(replace(bench.gateway, ctx=replace(bench.ctx, crms={"generic": generic})))
+    done = run(bench, *ADD, "--credentials-env", "CRM_TOKEN", "--admin-env", "CRM_ADMIN", "--json", CRM_ADMIN="a:b")
+    shown = json.loads(done.output)
+    assert (shown["webhook_secret"], doors[0].admin, doors[0].url) == (None, "a:b", shown["webhook_url"])
+    run(bench, "installations", "install", shown["key"])
+    rotated = run(bench, "installations", "rotate-secret", shown["key"])
+    assert (rotated.exit_code, rotated.output) == (0, "done: webhooks\n")
+    with bench.store.begin() as uow:
+        found = uow.installations.by_key(shown["key"])
+    assert found is not None
+    assert (found.webhook_secrets, found.settings) == (("made-3", "made-1"), {"learnt": 7})
+
+
+def test_a_secret_that_the_crm_did_not_make_is_an_error(bench: Bench) -> None:
+    generic = replace(bench.ctx.crms["generic"], new_secret=None)
+    bench.app = create_app(replace(bench.gateway, ctx=replace(bench.ctx, crms={"generic": generic})))
+    assert run(bench, "installations", "rotate-secret", bench.acme.key).exit_code == 1
 
 
 @pytest.mark.parametrize(
@@ -104,6 +146,8 @@ def test_settings_are_set_and_taken_away(bench: Bench) -> None:
         "busy=true",
         "colours.high=6",
         "colours.low=2",
+        "statuses.Deferred=canceled",
+        "priorities.Wichtig=high",
         "done_colour=8",
         "crm_name=Ümlaut & Co",
     ]
@@ -120,6 +164,8 @@ def test_settings_are_set_and_taken_away(bench: Bench) -> None:
     assert (style.default_length, style.busy, style.done_colour) == (timedelta(minutes=45), True, "8")
     assert style.colours == {Priority.HIGH: "6", Priority.LOW: "2"}
     assert style.crm_name == "Ümlaut & Co"
+    assert found.settings["statuses"] == {"Deferred": "canceled"}
+    assert found.settings["priorities"] == {"Wichtig": "high"}
     assert found.settings["frame_origins"] == ["https://crm.example", "https://b.example"]
     assert found.settings["return_urls"] == ["https://crm.example/back", "https://c.example"]
     left = json.loads(run(bench, "installations", "set", bench.acme.key, "colours.high=", "busy=").output)
@@ -136,6 +182,8 @@ def test_settings_are_set_and_taken_away(bench: Bench) -> None:
         "default_minutes=\u0661",
         "busy=yes",
         "colours.huge=1",
+        "statuses.Deferred=late",
+        "priorities.=high",
         "colours=1",
         "odd=1",
         "busy",
@@ -168,7 +216,7 @@ def test_all_are_listed(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (None, "answers and accepts"),
+        (None, "already there: credentials"),
         (Unauthorised("x"), "does not accept"),
         (Forbidden("x"), "does not allow"),
         (TryLater("x"), "does not answer"),
@@ -183,7 +231,7 @@ def test_a_crm_can_be_checked(bench: Bench, error: Unauthorised | None, words: s
 
 
 def test_a_new_secret_leaves_the_old_one_a_day(bench: Bench) -> None:
-    secret = run(bench, "installations", "rotate-secret", bench.acme.key).output.strip()
+    secret = run(bench, "installations", "rotate-secret", bench.acme.key).stdout.strip()
     with bench.store.begin() as uow:
         found = uow.installations.get(bench.acme.id)
     assert found is not None

@@ -23,7 +23,7 @@ def kind(outbound: Outbound, clock: Clock) -> CrmKind:
         name="generic",
         label="Generic contract",
         open=open_crm,
-        read_webhook=notifications.read,
+        read_webhook=lambda knock: notifications.read(knock.headers, knock.raw, knock.secrets, knock.now),
         new_secret=new_secret,
         retries=True,
     )

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 from gateway.core.errors import NotReadable, OperatorFault, Refused, StaleWrite, TryLater
+from gateway.core.installing import Door, Installed, Outcome, Step
 from gateway.core.model import Task, TaskChanges, TaskGone, TaskId, TaskOff, TaskState, UserId
 from gateway.core.ports import Capabilities, Clock, ConnectionReport, CrmAccount, StateReport, TaskPage
 from gateway.core.reading import a_flag, a_text, a_whole, an_id, an_object
@@ -23,6 +24,12 @@ CURSOR_LIMIT: Final = 4096
 
 _MERGE_PATCH: Final = "application/merge-patch+json"
 _TOKEN = re.compile(r"[\x21-\x7e]+")
+
+_CHECKED_ID: Final = TaskId("calendar-gateway-check")
+_SEND_HERE: Final = (
+    "Let the CRM send its webhooks to {}, signed with the webhook secret: without them nothing reaches a calendar "
+    "before the next catch-up."
+)
 
 R = TypeVar("R")
 
@@ -86,6 +93,19 @@ class GenericCrm:
             # A task that is there but cannot be read must not be taken for a deleted one.
             raise TryLater(f"answer not understood: {faults[0]}")
         return odd | (set(found) & set(plain))
+
+    def task_url(self, task_id: TaskId) -> str:  # noqa: ARG002 - the port's
+        """Only the CRM itself knows: each task carries its ``url``."""
+        return ""
+
+    def install(self, door: Door) -> Installed:
+        """Nothing can be made through the contract: a person enters the address and the secret."""
+        return Installed((Step("webhooks", Outcome.BY_HAND, _SEND_HERE.format(door.url)),))
+
+    def check(self, door: Door) -> Sequence[Step]:  # noqa: ARG002 - the port's
+        """Ask one harmless question. What the CRM sends, and where to, it cannot be asked."""
+        self.existing([_CHECKED_ID])
+        return (Step("credentials", Outcome.ALREADY, "The CRM answers and accepts them."),)
 
     def close(self) -> None:
         """Close the connections to the CRM."""
