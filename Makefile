@@ -12,8 +12,9 @@ export PORT DEMO_DIR HYPOTHESIS_PROFILE
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-setup: ## .venv with the pinned requirements (nothing to do when they are there)
+setup: ## .venv with the pinned requirements, static/vendor with the pinned assets (nothing to do when they are there)
 	@$(PYTHON) bin/setup.py
+	@$(VENV)/python bin/assets.py
 
 check: setup ## ruff, mypy --strict, the dependency rule
 	@$(VENV)/ruff check .
@@ -33,5 +34,6 @@ lock: setup ## write constraints.txt anew from what requirements*.txt resolve to
 	@$(VENV)/python bin/lock.py
 
 clean: ## remove what setup, tests and demo made here
-	@rm -rf .venv .venv.lock .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* htmlcov tests/artefacts bench/results
+	@rm -rf .venv .venv.lock .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* htmlcov tests/artefacts tests/vendor bench/results
+	@rm -rf gateway/web/static/vendor sandbox/demo/static/vendor
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -14,7 +14,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from gateway.core.errors import NotTrusted, OperatorFault
 from gateway.deployment import Gateway
-from gateway.web import cli, docs, openapi
+from gateway.web import assets, cli, docs, openapi
 from gateway.web.api_conflicts import conflicts
 from gateway.web.api_operating import operating
 from gateway.web.api_tasks import tasks
@@ -40,7 +40,7 @@ site = Blueprint("site", __name__)
 
 def create_app(gateway: Gateway) -> Flask:
     """The application of one built gateway. Calls nobody; safe before a fork."""
-    app = Flask("gateway.web", static_url_path="/static")
+    app = Flask("gateway.web", static_folder=None)
     app.url_map.merge_slashes = False
     app.json.sort_keys = False  # type: ignore[attr-defined]
     hang_up(app, gateway)
@@ -51,7 +51,9 @@ def create_app(gateway: Gateway) -> Flask:
     add_headers(app)
     app.register_error_handler(Exception, _failed)
     app.register_blueprint(webhooks.blueprint(gateway.ctx))
-    for blueprint in (users, tasks, conflicts, operating, connect, personal, health, site):
+    app.add_template_global(assets.address, "asset")
+    assets.missing()
+    for blueprint in (assets.assets, users, tasks, conflicts, operating, connect, personal, health, site):
         app.register_blueprint(blueprint)
     for group in cli.GROUPS:
         app.cli.add_command(group)
@@ -140,5 +142,5 @@ def openapi_document() -> Response:
 @site.get("/docs")
 def docs_page() -> Response:
     """The interface for readers."""
-    page = docs.page(openapi.document(the_gateway().settings.public_url))
+    page = docs.page(openapi.document(the_gateway().settings.public_url), assets.address("docs.css"))
     return Response(page, mimetype="text/html", headers={"Cache-Control": _DOCUMENT_KEPT})

@@ -25,7 +25,7 @@ class Group:
     operations: tuple[tuple[str, str, Mapping[str, Any]], ...]
 
 
-def page(document: Mapping[str, Any], stylesheet: str = "/static/docs.css") -> str:
+def page(document: Mapping[str, Any], stylesheet: str) -> str:
     """The page as HTML. ``stylesheet``: where its one file of style is served."""
     return _TEMPLATE.render(
         info=document["info"],

@@ -27,8 +27,8 @@ SESSION: Final = "session"
 _BROWSER_LASTS = timedelta(hours=1)
 _FRAMED: Final = frozenset({"iframe", "frame", "embed", "object", "fencedframe"})
 _POLICY: Final = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action {targets}; base-uri 'none'; object-src 'none'; "
-    "frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; "
+    "form-action {targets}; base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
 )
 
 

@@ -185,7 +185,7 @@ class Page(HTMLParser):
 
 
 def test_the_page_shows_every_operation_and_schema_without_script_or_other_hosts() -> None:
-    text = docs.page(DOCUMENT)
+    text = docs.page(DOCUMENT, "/style.css")
     page = Page(text)
     assert page.open == []
     assert len(page.ids) == len(set(page.ids))
@@ -200,5 +200,5 @@ def test_the_page_shows_every_operation_and_schema_without_script_or_other_hosts
 
 def test_the_page_escapes_what_it_shows() -> None:
     evil = {**DOCUMENT, "info": {**DOCUMENT["info"], "description": "<script>`<b>`</script>"}}
-    assert "<script>" not in docs.page(evil)
-    assert "<code>&lt;b&gt;</code>" in docs.page(evil)
+    assert "<script>" not in docs.page(evil, "/style.css")
+    assert "<code>&lt;b&gt;</code>" in docs.page(evil, "/style.css")

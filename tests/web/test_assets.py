@@ -1,0 +1,61 @@
+"""Style sheets and scripts: under their fingerprint, compressed, asked for again by condition; nothing else is served."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from pathlib import Path
+
+import pytest
+
+from gateway.web import assets
+from tests.web.bench import Bench
+
+TEMPLATES = Path(assets.__file__).parent / "templates"
+NAMED = sorted({name for page in TEMPLATES.glob("*.html") for name in re.findall(r"asset\('([^']+)'\)", page.read_text())})
+
+
+def test_every_file_that_a_page_names_is_there(bench: Bench) -> None:
+    client = bench.app.test_client()
+    assert "vendor/htmx.min.js" in NAMED
+    assert [name for name in {*NAMED, *assets.VENDOR, "docs.css"} if client.get(f"/static/{name}").status_code != 200] == []
+
+
+def test_no_page_holds_a_script_or_style_of_its_own_or_names_another_host() -> None:
+    for page in TEMPLATES.glob("*.html"):
+        text = page.read_text()
+        assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:|<script(?![^>]*\ssrc=)", text, re.IGNORECASE), page.name
+        assert not re.search(r"(src|href)=[\"']?(https?:)?//", text), page.name
+
+
+def test_a_page_names_a_file_by_its_fingerprint_and_browsers_keep_it(bench: Bench) -> None:
+    client = bench.app.test_client()
+    found = re.search(r'href="(/static/pages\.css\?v=\w{16})"', client.get("/").text)
+    assert found is not None
+    kept = client.get(found[1])
+    assert kept.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert client.get("/static/pages.css?v=0").headers["Cache-Control"] == "no-cache"
+
+
+def test_files_travel_compressed_where_that_is_understood(bench: Bench) -> None:
+    client = bench.app.test_client()
+    plain = client.get("/static/vendor/htmx.min.js")
+    small = client.get("/static/vendor/htmx.min.js", headers={"Accept-Encoding": "br, gzip"})
+    assert small.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(small.data) == plain.data
+    assert len(small.data) < len(plain.data) / 2
+    assert plain.headers["Vary"] == small.headers["Vary"] == "Accept-Encoding"
+    again = client.get("/static/vendor/htmx.min.js", headers={"If-None-Match": plain.headers["ETag"]})
+    assert (again.status_code, again.data) == (304, b"")
+
+
+@pytest.mark.parametrize("name", ["../app.py", "..%2fapp.py", "vendor/.stamp", "vendor/htmx.min.js.gz", "none.css", "vendor"])
+def test_nothing_else_is_served(bench: Bench, name: str) -> None:
+    assert bench.app.test_client().get(f"/static/{name}").status_code == 404
+
+
+def test_a_missing_file_is_told_to_the_operator(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    assert assets.missing() == []
+    monkeypatch.setattr(assets, "VENDOR", ("vendor/gone.js",))
+    assert assets.missing() == ["vendor/gone.js"]
+    assert "bin/assets.py" in caplog.text
