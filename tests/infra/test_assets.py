@@ -1,4 +1,4 @@
-"""What a deploy has: the committed files and ``bin/post_compile``. From these two the application serves every asset."""
+"""What a deploy has: the committed files and ``bin/post_compile``. From these two it serves every asset."""
 
 from __future__ import annotations
 
@@ -33,14 +33,13 @@ json.dump({name: [answer.status_code, len(answer.data)] for name, answer in got.
 """
 
 
-@pytest.fixture(scope="module")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
     """The files of the last commit, and nothing else."""
-    folder = tmp_path_factory.mktemp("archive")
     packed = subprocess.run(["git", "archive", "HEAD"], cwd=REPOSITORY, capture_output=True, check=True).stdout
     with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-        archive.extractall(folder, filter="data")
-    return folder
+        archive.extractall(tmp_path, filter="data")
+    return tmp_path
 
 
 def step(checkout: Path, *command: str) -> None:
