@@ -64,14 +64,15 @@ def serve(name: str) -> Response:
     found = load(name)
     if found is None:
         abort(404)
-    compressed = found.small is not None and "gzip" in request.accept_encodings
+    compressed = found.small is not None and request.accept_encodings.quality("gzip") > 0
     answer = Response(found.small if compressed else found.content, mimetype=found.kind)
     if compressed:
         answer.headers["Content-Encoding"] = "gzip"
     answer.headers["Vary"] = "Accept-Encoding"
     answer.headers["Cache-Control"] = _KEPT if request.args.get("v") == found.fingerprint else "no-cache"
     answer.set_etag(f"{found.fingerprint}-gzip" if compressed else found.fingerprint)
-    return answer.make_conditional(request)
+    answer.make_conditional(request)
+    return answer
 
 
 def missing() -> list[str]:
