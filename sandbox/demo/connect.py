@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from urllib.parse import quote, urljoin
@@ -24,31 +25,35 @@ class Form:
     fields: dict[str, str] = field(default_factory=dict)
 
 
-def connect(gateway: Api, google_url: str, person: Person) -> None:
+def connect(gateway: Api, provider_url: str, person: Person) -> None:
     """Take the person from "none" to "connected". Raises OutsideError with the step that did not work."""
     user = f"/v1/users/{quote(person.user_id, safe='')}"
     link = gateway.call("POST", f"{user}/connect-links", json={"provider": person.provider})
     consent = {"email": person.email, "decision": "allow", "untick": []}
-    Api(google_url).call("POST", "/_sandbox/consent", json=consent)
-    _walk(link["url"], person.calendar_id)
+    Api(provider_url).call("POST", "/_sandbox/consent", json=consent)
+
+    def status() -> str:
+        return str(gateway.call("GET", f"{user}/connection")["status"])
+
+    _walk(link["url"], person.calendar_id, until=lambda: status() == "connected")
     deadline = time.monotonic() + _SECONDS
-    while (status := gateway.call("GET", f"{user}/connection")["status"]) != "connected":
-        if status == "choosing_calendar":
+    while (stands := status()) != "connected":
+        if stands == "choosing_calendar":
             gateway.call("PUT", f"{user}/calendar", json={"calendar_id": person.calendar_id})
         if time.monotonic() > deadline:
-            raise OutsideError(f"The calendar of {person.email} did not get connected; it is {status}.")
+            raise OutsideError(f"The calendar of {person.email} did not get connected; it is {stands}.")
         time.sleep(0.1)
 
 
-def _walk(url: str, calendar_id: str) -> None:
-    """Open the link as a browser would and press on until a page has nothing left to press."""
+def _walk(url: str, calendar_id: str, until: Callable[[], bool]) -> None:
+    """Open the link as a browser would and press on, until it is done or a page has nothing left to press."""
     with requests.Session() as browser:
         browser.trust_env = False
         page = browser.get(url, timeout=_SECONDS)
         for _ in range(_PAGES_AT_MOST):
             if not page.ok:
                 raise OutsideError(f"The connect flow ended at a page with status {page.status_code}.")
-            form = _first_form(page.text, calendar_id)
+            form = None if until() else _first_form(page.text, calendar_id)
             if form is None:
                 return
             target = urljoin(page.url, form.action)

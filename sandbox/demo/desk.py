@@ -1,6 +1,6 @@
-"""The desk: one page with the CRM's tasks on the left and the person's calendar on the right.
+"""The desk: one page with the CRM's tasks on the left and two people's calendars on the right.
 
-Its server side acts for the person through the stand-ins' public APIs, as a CRM's and a calendar's own apps would, and
+Its server side acts for the people through the stand-ins' public APIs, as a CRM's and a calendar's own apps would, and
 calls the gateway only where a CRM would (conflict banner, timeline). The browser never sees a token.
 """
 
@@ -17,7 +17,8 @@ from flask import Flask, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from sandbox.demo import views
-from sandbox.demo.outside import Api, CalendarApp, CrmApp, OutsideError, Person
+from sandbox.demo.calendars import CalendarApp, Span
+from sandbox.demo.outside import Api, CrmApp, OutsideError
 
 _DAYS_BACK, _DAYS_AHEAD = 2, 21
 _LOOPBACK = ("127.0.0.1", "localhost")
@@ -26,38 +27,44 @@ _HOLD = {"match": {"direction": "out"}, "do": "hold", "times": None}
 
 @dataclass
 class Desk:
-    """What the page needs: the person, their two apps, the gateway as the CRM may call it, and the time."""
+    """What the page needs: the CRM as the first person uses it, everybody's calendar, the gateway, and the time."""
 
-    person: Person
     crm: CrmApp
-    calendar: CalendarApp
+    calendars: tuple[CalendarApp, ...]
     gateway: Api
     now: Callable[[], datetime]
     held: bool = field(default=False)
 
     @property
     def zone(self) -> ZoneInfo:
-        """The person's time zone, in which everything here is shown and typed."""
-        return ZoneInfo(self.person.time_zone)
+        """The first person's time zone, in which everything here is shown and typed."""
+        return ZoneInfo(self.crm.person.time_zone)
+
+    def calendar(self, user_id: str) -> CalendarApp:
+        """The calendar of one of the people. Raises LookupError for a stranger."""
+        return {one.person.user_id: one for one in self.calendars}[user_id]
 
     def state(self) -> dict[str, Any]:
         """Everything that the page shows, as of now."""
         now, zone = self.now().astimezone(self.zone), self.zone
         first, last = now - timedelta(days=_DAYS_BACK), now + timedelta(days=_DAYS_AHEAD)
         tasks = [views.task_view(task, zone) for task in self.crm.tasks()]
-        events = self.calendar.events(first.isoformat(), last.isoformat())
         return {
-            "person": self.person.email,
-            "zone": self.person.time_zone,
+            "persons": [views.person_view(one.person) for one in self.calendars],
+            "zone": zone.key,
             "today": now.date().isoformat(),
             "held": self.held,
             "tasks": sorted(tasks, key=_by_due),
-            "events": [views.event_view(event, zone) for event in events],
+            "events": [
+                views.event_view(event, zone) | {"person": one.person.user_id}
+                for one in self.calendars
+                for event in one.events(first, last)
+            ],
         }
 
     def hold(self, held: bool) -> None:
-        """Hold back, or let go, what both stand-ins send to the gateway."""
-        for url in (self.crm.url, self.calendar.url):
+        """Hold back, or let go, what the stand-ins send to the gateway."""
+        for url in dict.fromkeys((self.crm.url, *(one.url for one in self.calendars))):
             admin = Api(url)
             admin.call("DELETE", "/_sandbox/faults")  # lets go of what was held, too
             if held:
@@ -96,6 +103,10 @@ def _guard(app: Flask) -> None:
     @app.errorhandler(OutsideError)
     def outside(error: OutsideError) -> ResponseReturnValue:
         return _refused(str(error), 502)
+
+    @app.errorhandler(KeyError)
+    def nobody(_error: KeyError) -> ResponseReturnValue:
+        return _refused("There is no such person here.", 404)
 
     @app.errorhandler(ValueError)
     def not_understood(_error: ValueError) -> ResponseReturnValue:
@@ -146,14 +157,15 @@ def _add_task_calls(app: Flask, desk: Desk) -> None:
 
 
 def _add_event_calls(app: Flask, desk: Desk) -> None:
-    @app.patch("/api/events/<event_id>")
-    def change_event(event_id: str) -> ResponseReturnValue:
-        desk.calendar.change(quote(event_id, safe=""), _event_from(request.get_json(), desk.zone))
+    @app.patch("/api/people/<user_id>/events/<event_id>")
+    def change_event(user_id: str, event_id: str) -> ResponseReturnValue:
+        form = request.get_json()
+        desk.calendar(user_id).change(event_id, form.get("title"), _span_from(form, desk.zone))
         return "", 204
 
-    @app.delete("/api/events/<event_id>")
-    def delete_event(event_id: str) -> ResponseReturnValue:
-        desk.calendar.delete(quote(event_id, safe=""))
+    @app.delete("/api/people/<user_id>/events/<event_id>")
+    def delete_event(user_id: str, event_id: str) -> ResponseReturnValue:
+        desk.calendar(user_id).delete(event_id)
         return "", 204
 
 
@@ -162,17 +174,17 @@ def _task_from(form: dict[str, Any], zone: ZoneInfo) -> dict[str, Any]:
     task: dict[str, Any] = {name: form[name] for name in ("title", "description", "priority", "status") if name in form}
     if "on" in form:
         task["calendar_sync"] = form["on"] is True
+    if "owner" in form:
+        task["owner"] = {"id": form["owner"]}
     if "day" in form:
         task["due"] = views.due_from(form["day"], form.get("time", ""), zone)
     return task
 
 
-def _event_from(form: dict[str, Any], zone: ZoneInfo) -> dict[str, Any]:
-    event: dict[str, Any] = {"summary": form["title"]} if "title" in form else {}
-    if "day" in form:
-        minutes = int(form.get("minutes") or views.DEFAULT_MINUTES)
-        event |= views.span_from(form["day"], form.get("time", ""), minutes, zone)
-    return event
+def _span_from(form: dict[str, Any], zone: ZoneInfo) -> Span | None:
+    if "day" not in form:
+        return None
+    return views.span_from(form["day"], form.get("time", ""), int(form.get("minutes") or views.DEFAULT_MINUTES), zone)
 
 
 def _by_due(task: dict[str, Any]) -> tuple[bool, str, str]:

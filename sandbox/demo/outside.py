@@ -57,7 +57,7 @@ class Api:
 
 @dataclass(frozen=True)
 class Person:
-    """One person of the demo: a user of the CRM with a calendar."""
+    """One person of the demo: a user of the CRM with a calendar at ``provider`` (``google`` or ``outlook``)."""
 
     user_id: str
     email: str
@@ -66,6 +66,11 @@ class Person:
     calendar_id: str
     crm_token: str = field(repr=False)
     calendar_token: str = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """What colleagues call them."""
+        return self.email.partition("@")[0].title()
 
     def shown(self) -> dict[str, str]:
         """The person as ``installation.json`` names them, tokens included."""
@@ -102,41 +107,6 @@ class CrmApp:
     def delete(self, task_id: str) -> None:
         """Delete a task."""
         self._api.call("DELETE", f"/tasks/{task_id}")
-
-
-@dataclass(frozen=True)
-class CalendarApp:
-    """Google Calendar, as its own app uses it for one person."""
-
-    url: str
-    person: Person
-
-    @property
-    def _api(self) -> Api:
-        return Api(f"{self.url}/calendar/v3/calendars/{self.person.calendar_id}", self.person.calendar_token)
-
-    def events(self, start: str, end: str) -> list[dict[str, Any]]:
-        """Everything between two RFC 3339 moments, in order."""
-        found: list[dict[str, Any]] = []
-        query = {"timeMin": start, "timeMax": end, "singleEvents": "true", "orderBy": "startTime", "maxResults": "2500"}
-        while True:
-            page = self._api.call("GET", "/events", params=query)
-            found += page.get("items", [])
-            if "nextPageToken" not in page:
-                return found
-            query["pageToken"] = page["nextPageToken"]
-
-    def create(self, event: dict[str, Any]) -> None:
-        """A new event."""
-        self._api.call("POST", "/events", json=event)
-
-    def change(self, event_id: str, changes: dict[str, Any]) -> None:
-        """Change some fields."""
-        self._api.call("PATCH", f"/events/{event_id}", json=changes)
-
-    def delete(self, event_id: str) -> None:
-        """Delete an event."""
-        self._api.call("DELETE", f"/events/{event_id}")
 
 
 def _session() -> requests.Session:

@@ -10,17 +10,20 @@ from typing import NoReturn
 
 from sandbox import embedded
 from sandbox.demo import seed, settings
+from sandbox.demo.calendars import CalendarApp, calendar_app
 from sandbox.demo.connect import connect
 from sandbox.demo.desk import Desk, create_app
 from sandbox.demo.keys import keys
-from sandbox.demo.outside import Api, CalendarApp, CrmApp, Person
+from sandbox.demo.outside import Api, CrmApp, Person
 from sandbox.demo.processes import Processes
 from sandbox.demo.report import Report
 from sandbox.demo.settings import CRM_TOKEN_VARIABLE, Settings
 from sandbox.kit.clock import Clock
 from sandbox.kit.server import Server, serve
 
-_EMAIL, _TIME_ZONE = "robin@example.com", "Europe/Berlin"
+_FIRST, _SECOND, _TIME_ZONE = "robin@example.com", "mira@example.com", "Europe/Berlin"
+_STAND_INS = ("crm", "google", "graph")
+_CALLBACKS = {"google": "google", "graph": "microsoft"}
 _UP_SECONDS = 60
 _WATCH_SECONDS = 0.25
 _DATABASE = "demo"
@@ -52,16 +55,17 @@ class Demo:
         self._chosen.clock_file.unlink(missing_ok=True)
         say("PostgreSQL and Valkey")
         stores = self._start_stores()
-        say("stand-ins for the CRM and Google")
+        say("stand-ins for the CRM, Google and Microsoft")
         self._start_stand_ins()
-        person = self._people()
-        env = settings.for_gateway(self._chosen, self._keys, self._google_client(), self._crm_token()) | stores
+        people = self._people()
+        clients = {name: self._client(name) for name in _CALLBACKS}
+        env = settings.for_gateway(self._chosen, self._keys, clients, self._crm_token()) | stores
         say("the gateway: migrations, web, worker, clock")
         installation = self._start_gateway(env)
-        say("connecting a calendar")
+        say("connecting both calendars")
         gateway = Api(self._url("gateway"), installation["api_token"])
-        self._connect(gateway, person, installation)
-        return self._open_desk(gateway, person, installation)
+        self._connect(gateway, people, installation)
+        return self._open_desk(gateway, people, installation)
 
     def watch(self) -> NoReturn:
         """Stay until a signal ends it; what falls over meanwhile is started again, as a platform would."""
@@ -89,25 +93,33 @@ class Demo:
         return {"DATABASE_URL": database_url, "REDIS_URL": servers.redis_url}
 
     def _start_stand_ins(self) -> None:
-        ports = self._chosen.ports
-        arguments = ["-m", "sandbox", "--crm-port", str(ports.crm), "--google-port", str(ports.google)]
-        arguments += ["--clock-file", str(self._chosen.clock_file)]
+        ports = {name: str(getattr(self._chosen.ports, name)) for name in _STAND_INS}
+        arguments = ["-m", "sandbox", "--clock-file", str(self._chosen.clock_file)]
+        arguments += [word for name, port in ports.items() for word in (f"--{name}-port", port)]
         child = self._processes.start("sandbox", arguments, settings.for_child())
-        for name in ("crm", "google"):
+        for name in _STAND_INS:
             Api(self._url(name)).wait_until_up("/_sandbox/ledger", _UP_SECONDS, child)
 
-    def _people(self) -> Person:
-        """One person, known to both sides, with a calendar full of private events."""
-        about = {"email": _EMAIL, "time_zone": _TIME_ZONE}
-        crm = Api(self._url("crm")).call("POST", "/_sandbox/persons", json=about)
-        google = Api(self._url("google")).call("POST", "/_sandbox/persons", json=about)
-        person = Person(crm["user_id"], _EMAIL, _TIME_ZONE, "google", _EMAIL, crm["token"], google["token"])
-        seed.seed_private_events(CalendarApp(self._url("google"), person), self._clock.now())
-        return person
+    def _people(self) -> tuple[Person, Person]:
+        """Two people known to the CRM, one with Google and one with Outlook, their calendars full of private events."""
+        first, second = self._person(_FIRST, "google"), self._person(_SECOND, "outlook")
+        for one in (first, second):
+            seed.seed_private_events(self._calendar(one), self._clock.now())
+        return first, second
 
-    def _google_client(self) -> dict[str, str]:
-        callback = f"{self._url('gateway')}/oauth/google/callback"
-        made: dict[str, str] = Api(self._url("google")).call(
+    def _person(self, email: str, provider: str) -> Person:
+        about = {"email": email, "time_zone": _TIME_ZONE}
+        crm = Api(self._url("crm")).call("POST", "/_sandbox/persons", json=about)
+        there = Api(self._url(settings.STAND_IN[provider])).call("POST", "/_sandbox/persons", json=about)
+        calendar = there.get("calendar_id", email)  # at Google the main calendar has the person's address for an id
+        return Person(crm["user_id"], email, _TIME_ZONE, provider, calendar, crm["token"], there["token"])
+
+    def _calendar(self, person: Person) -> CalendarApp:
+        return calendar_app({name: self._url(name) for name in _CALLBACKS}, person)
+
+    def _client(self, name: str) -> dict[str, str]:
+        callback = f"{self._url('gateway')}/oauth/{_CALLBACKS[name]}/callback"
+        made: dict[str, str] = Api(self._url(name)).call(
             "POST", "/_sandbox/clients", json={"redirect_uris": [callback]}
         )
         return made
@@ -128,7 +140,7 @@ class Demo:
         Api(self._url("gateway")).wait_until_up("/readyz", _UP_SECONDS, web)
         return {name: str(value) for name, value in json.loads(printed.splitlines()[-1]).items()}
 
-    def _connect(self, gateway: Api, person: Person, installation: dict[str, str]) -> None:
+    def _connect(self, gateway: Api, people: tuple[Person, Person], installation: dict[str, str]) -> None:
         told = {
             "webhook_url": installation["webhook_url"],
             "webhook_secret": installation["webhook_secret"],
@@ -137,21 +149,21 @@ class Demo:
             "task_url": f"{self._url('desk')}/#{{id}}",
         }
         Api(self._url("crm")).call("POST", "/_sandbox/installation", json=told)
-        connect(gateway, self._url("google"), person)
-        seed.seed_tasks(CrmApp(self._url("crm"), person), self._clock.now())
+        for person in people:
+            connect(gateway, self._url(settings.STAND_IN[person.provider]), person)
+        first, second = people
+        seed.seed_tasks(CrmApp(self._url("crm"), first), self._clock.now(), second)
 
-    def _open_desk(self, gateway: Api, person: Person, installation: dict[str, str]) -> str:
-        crm, calendar = CrmApp(self._url("crm"), person), CalendarApp(self._url("google"), person)
-        desk = Desk(person, crm, calendar, gateway, self._clock.now)
+    def _open_desk(self, gateway: Api, people: tuple[Person, Person], installation: dict[str, str]) -> str:
+        calendars = tuple(self._calendar(one) for one in people)
+        desk = Desk(CrmApp(self._url("crm"), people[0]), calendars, gateway, self._clock.now)
         self._desk = serve(create_app(desk), self._chosen.ports.desk)
-        urls = {f"{name}_url": self._url(name) for name in ("gateway", "crm", "google", "desk")}
         self._report.update(
-            **urls,
-            graph_url=None,
+            **{f"{name}_url": self._url(name) for name in ("gateway", *_STAND_INS, "desk")},
             ops_url=f"{self._url('gateway')}/ops",
             ops_password=self._keys.ops_password,
             **installation,
-            persons=[person.shown()],
+            persons=[one.shown() for one in people],
             pids=self._processes.pids,
         )
         return self._desk.url

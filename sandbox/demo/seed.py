@@ -1,4 +1,6 @@
-"""What the demo starts with: a handful of tasks, and fifty private events that are none of the gateway's business."""
+"""What the demo starts with: a handful of tasks, and each person's fifty private events, which are none of the
+gateway's business.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sandbox.demo.outside import CalendarApp, CrmApp
+from sandbox.demo.calendars import CalendarApp, Span
+from sandbox.demo.outside import CrmApp, Person
 
 PRIVATE_EVENTS = 50
 _PRIVATE = (
@@ -23,8 +26,8 @@ _PRIVATE = (
 )
 
 
-def seed_tasks(crm: CrmApp, now: datetime) -> None:
-    """Tasks in several moods, so that the first look shows what the switch does."""
+def seed_tasks(crm: CrmApp, now: datetime, second: Person | None = None) -> None:
+    """Tasks in several moods, so that the first look shows what the switch does; the last two for ``second``."""
     here = now.astimezone(ZoneInfo(crm.person.time_zone))
     for task in (
         {
@@ -46,6 +49,12 @@ def seed_tasks(crm: CrmApp, now: datetime) -> None:
         {"title": "Thank Marta for the introduction", "status": "completed", "due": _on(here, -1)},
     ):
         crm.create(task)
+    for task in (
+        {"title": "Show Brightside the quote", "priority": "high", "due": _at(here, 2, 11), "calendar_sync": True},
+        {"title": "Book the room for the workshop", "priority": "low", "due": _at(here, 3, 14)},
+    ):
+        if second is not None:
+            crm.create({**task, "owner": {"id": second.user_id}})
 
 
 def seed_private_events(calendar: CalendarApp, now: datetime) -> None:
@@ -56,13 +65,7 @@ def seed_private_events(calendar: CalendarApp, now: datetime) -> None:
         start = (here + timedelta(days=number * 28 // PRIVATE_EVENTS - 7)).replace(
             hour=hour, minute=0, second=0, microsecond=0
         )
-        calendar.create(
-            {
-                "summary": title,
-                "start": _moment(start, calendar.person.time_zone),
-                "end": _moment(start + timedelta(minutes=minutes), calendar.person.time_zone),
-            }
-        )
+        calendar.create(title, Span(start, start + timedelta(minutes=minutes)))
 
 
 def _at(here: datetime, days: int, hour: int, minute: int = 0) -> dict[str, Any]:
@@ -72,7 +75,3 @@ def _at(here: datetime, days: int, hour: int, minute: int = 0) -> dict[str, Any]
 
 def _on(here: datetime, days: int) -> dict[str, Any]:
     return {"date": (here + timedelta(days=days)).date().isoformat()}
-
-
-def _moment(moment: datetime, time_zone: str) -> dict[str, str]:
-    return {"dateTime": moment.isoformat(), "timeZone": time_zone}

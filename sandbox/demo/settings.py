@@ -13,6 +13,8 @@ from werkzeug.security import generate_password_hash
 from sandbox.demo.keys import Keys
 
 HOST = "127.0.0.1"
+STAND_IN = {"google": "google", "outlook": "graph"}
+"""Which stand-in plays which provider."""
 CRM_TOKEN_VARIABLE = "DEMO_CRM_TOKEN"  # noqa: S105 - a name, not a token
 # Everything else of the person's shell stays out: a DATABASE_URL or a proxy there must not steer the demo's gateway.
 _FROM_SHELL = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV", "WEB_CONCURRENCY", "WORKER_CONCURRENCY", "LOG_LEVEL")
@@ -30,6 +32,7 @@ class Ports:
     desk: int
     crm: int
     google: int
+    graph: int
 
     def url(self, name: str) -> str:
         """The address of a part, without a slash at its end."""
@@ -59,15 +62,20 @@ def read(env: Mapping[str, str]) -> Settings:
     if gateway is None:
         raise CannotStart(f"Port {wanted} is in use. Choose another: make demo PORT={wanted + 1}")
     desk = _free(gateway + 1) if wanted else None
-    others = [_any_free() for _ in range(3)]
+    others = [_any_free() for _ in range(4)]
     folder = Path(env.get("DEMO_DIR") or ".demo").resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    return Settings(folder, Ports(gateway, desk or others[0], others[1], others[2]))
+    return Settings(folder, Ports(gateway, desk or others[0], *others[1:]))
 
 
-def for_gateway(settings: Settings, keys: Keys, google_client: Mapping[str, str], crm_token: str) -> dict[str, str]:
-    """The environment of web, worker, clock and the commands, without the stores' addresses."""
-    ports, google = settings.ports, settings.ports.url("google")
+def for_gateway(
+    settings: Settings, keys: Keys, clients: Mapping[str, Mapping[str, str]], crm_token: str
+) -> dict[str, str]:
+    """The environment of web, worker, clock and the commands, without the stores' addresses.
+
+    ``clients``: our OAuth client at ``google`` and at ``graph``.
+    """
+    ports = settings.ports
     return for_child() | {
         "PORT": str(ports.gateway),
         "PUBLIC_URL": ports.url("gateway"),
@@ -78,13 +86,29 @@ def for_gateway(settings: Settings, keys: Keys, google_client: Mapping[str, str]
         "METRICS_TOKEN": keys.metrics_token,
         "ALLOW_LOOPBACK": "1",
         "CLOCK_FILE": str(settings.clock_file),
-        "GOOGLE_CLIENT_ID": google_client["client_id"],
-        "GOOGLE_CLIENT_SECRET": google_client["client_secret"],
-        "GOOGLE_AUTH_URI": f"{google}/o/oauth2/v2/auth",
-        "GOOGLE_TOKEN_URI": f"{google}/token",
-        "GOOGLE_REVOKE_URI": f"{google}/revoke",
-        "GOOGLE_CALENDAR_ENDPOINT": f"{google}/calendar/v3/",
         CRM_TOKEN_VARIABLE: crm_token,
+        **_google(ports.url("google"), clients["google"]),
+        **_microsoft(ports.url("graph"), clients["graph"]),
+    }
+
+
+def _google(url: str, client: Mapping[str, str]) -> dict[str, str]:
+    return {
+        "GOOGLE_CLIENT_ID": client["client_id"],
+        "GOOGLE_CLIENT_SECRET": client["client_secret"],
+        "GOOGLE_AUTH_URI": f"{url}/o/oauth2/v2/auth",
+        "GOOGLE_TOKEN_URI": f"{url}/token",
+        "GOOGLE_REVOKE_URI": f"{url}/revoke",
+        "GOOGLE_CALENDAR_ENDPOINT": f"{url}/calendar/v3/",
+    }
+
+
+def _microsoft(url: str, client: Mapping[str, str]) -> dict[str, str]:
+    return {
+        "MICROSOFT_CLIENT_ID": client["client_id"],
+        "MICROSOFT_CLIENT_SECRET": client["client_secret"],
+        "MICROSOFT_AUTHORITY": f"{url}/common",
+        "MICROSOFT_GRAPH_ENDPOINT": f"{url}/v1.0",
     }
 
 

@@ -1,4 +1,4 @@
-"""Tasks and events as the desk shows them, and what is typed there as the two APIs want it. No I/O."""
+"""Tasks and events as the desk shows them, and what is typed there as the apps want it. No I/O."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from sandbox.demo.calendars import Event, Span, days
+from sandbox.demo.outside import Person
+
 DEFAULT_MINUTES = 30
+_CALENDARS = {"google": "Google Calendar", "outlook": "Outlook"}
 _STATES = {
     "off": ("quiet", "Not in the calendar"),
     "pending": ("wait", "Waiting"),
@@ -32,7 +36,6 @@ _REASONS = {
     "paused": "paused",
     "held": "held until someone says yes to a large change",
 }
-_COLOURS = {"11": "#d50000", "6": "#f4511e", "9": "#3f51b5", "2": "#33b679", "8": "#616161"}
 
 
 def task_view(task: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
@@ -47,6 +50,7 @@ def task_view(task: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
         "status": task["status"],
         "priority": task["priority"],
         "on": task["calendar_sync"],
+        "owner": task["owner"]["id"],
         "due": due_view(task["due"], zone),
         "tone": tone,
         "words": words,
@@ -54,23 +58,31 @@ def task_view(task: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
     }
 
 
-def event_view(event: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
-    """One event; ``ours`` says that the gateway made it, which only its private mark tells."""
-    start, end = event["start"], event["end"]
-    all_day = "date" in start
-    begins = date.fromisoformat(start["date"]) if all_day else _instant(start["dateTime"]).astimezone(zone)
-    ends = date.fromisoformat(end["date"]) if all_day else _instant(end["dateTime"]).astimezone(zone)
+def person_view(person: Person) -> dict[str, str]:
+    """Somebody, without tokens."""
     return {
-        "id": event["id"],
-        "title": event.get("summary", ""),
+        "id": person.user_id,
+        "name": person.name,
+        "email": person.email,
+        "provider": person.provider,
+        "calendar": _CALENDARS[person.provider],
+    }
+
+
+def event_view(event: Event, zone: ZoneInfo) -> dict[str, Any]:
+    """One event; times and days are the zone's, an all-day event has none but its first day."""
+    begins, ends = (_here(bound, zone) for bound in (event.span.start, event.span.end))
+    return {
+        "id": event.id,
+        "title": event.title,
         "day": begins.strftime("%Y-%m-%d"),
         "day_label": _day(begins),
-        "time": "" if all_day else begins.strftime("%H:%M"),
-        "until": "" if all_day else ends.strftime("%H:%M"),
+        "time": "" if event.span.all_day else begins.strftime("%H:%M"),
+        "until": "" if event.span.all_day else ends.strftime("%H:%M"),
         "minutes": int((ends - begins).total_seconds() // 60),
-        "ours": bool((event.get("extendedProperties") or {}).get("private")),
-        "colour": _COLOURS.get(str(event.get("colorId", "")), ""),
-        "description": event.get("description", ""),
+        "ours": event.ours,
+        "colour": event.colour,
+        "description": event.description,
     }
 
 
@@ -98,23 +110,12 @@ def due_from(day: str, clock: str, zone: ZoneInfo) -> dict[str, str] | None:
     return {"date_time": _local(day, clock, zone).isoformat()}
 
 
-def span_from(day: str, clock: str, minutes: int, zone: ZoneInfo) -> dict[str, Any]:
-    """What an event's form says, as Google's start and end; without a time it lasts all day.
-
-    A patch must clear the kind that no longer holds: https://developers.google.com/workspace/calendar/api/guides/performance#patch
-    """
+def span_from(day: str, clock: str, minutes: int, zone: ZoneInfo) -> Span:
+    """What an event's form says; without a time it lasts all day. Raises ValueError when it is no date or time."""
     if not clock:
-        first = date.fromisoformat(day)
-        return {
-            "start": {"date": first.isoformat(), "dateTime": None, "timeZone": None},
-            "end": {"date": (first + timedelta(days=1)).isoformat(), "dateTime": None, "timeZone": None},
-        }
+        return days(date.fromisoformat(day))
     begins = _local(day, clock, zone)
-    ends = (begins.astimezone(UTC) + timedelta(minutes=minutes)).astimezone(zone)
-    return {
-        name: {"dateTime": moment.isoformat(), "timeZone": zone.key, "date": None}
-        for name, moment in (("start", begins), ("end", ends))
-    }
+    return Span(begins, (begins.astimezone(UTC) + timedelta(minutes=minutes)).astimezone(zone))
 
 
 def hop_view(hop: Mapping[str, Any], zone: ZoneInfo) -> dict[str, str]:
@@ -153,6 +154,10 @@ def _value(value: object, zone: ZoneInfo) -> str:
 
 def _local(day: str, clock: str, zone: ZoneInfo) -> datetime:
     return datetime.combine(date.fromisoformat(day), time.fromisoformat(clock), zone)
+
+
+def _here(bound: datetime | date, zone: ZoneInfo) -> datetime | date:
+    return bound.astimezone(zone) if isinstance(bound, datetime) else bound
 
 
 def _instant(text: str) -> datetime:

@@ -1,4 +1,4 @@
-"""A desk over both stand-ins, with a gateway that only notes what it is asked."""
+"""A desk over the three stand-ins, with a gateway that only notes what it is asked."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ import pytest
 
 import sandbox.crm
 import sandbox.google
+import sandbox.graph
+from sandbox.demo.calendars import calendar_app
 from sandbox.demo.desk import Desk
-from sandbox.demo.outside import Api, CalendarApp, CrmApp, Person
+from sandbox.demo.outside import Api, CrmApp, Person
 
-EMAIL, TIME_ZONE = "robin@example.com", "Europe/Berlin"
+EMAIL, OTHER, TIME_ZONE = "robin@example.com", "mira@example.com", "Europe/Berlin"
 
 
 @dataclass(frozen=True)
@@ -30,12 +32,23 @@ class Gateway(Api):
 
 @pytest.fixture
 def desk() -> Iterator[Desk]:
-    crm, google = sandbox.crm.start(), sandbox.google.start()
-    about = {"email": EMAIL, "time_zone": TIME_ZONE}
-    known = Api(crm.url).call("POST", "/_sandbox/persons", json=about)
-    token = Api(google.url).call("POST", "/_sandbox/persons", json=about)["token"]
-    person = Person(known["user_id"], EMAIL, TIME_ZONE, "google", EMAIL, known["token"], token)
+    """Robin has Google, Mira has Outlook."""
+    crm, google, graph = sandbox.crm.start(), sandbox.google.start(), sandbox.graph.start()
+    urls = {"google": google.url, "graph": graph.url}
+    people = [
+        a_person(crm.url, there, email, provider)
+        for there, email, provider in ((google.url, EMAIL, "google"), (graph.url, OTHER, "outlook"))
+    ]
+    calendars = tuple(calendar_app(urls, one) for one in people)
     gateway = Gateway("http://127.0.0.1:9", "token")
-    yield Desk(person, CrmApp(crm.url, person), CalendarApp(google.url, person), gateway, lambda: datetime.now(UTC))
-    google.stop()
-    crm.stop()
+    yield Desk(CrmApp(crm.url, people[0]), calendars, gateway, lambda: datetime.now(UTC))
+    for stand_in in (graph, google, crm):
+        stand_in.stop()
+
+
+def a_person(crm: str, there: str, email: str, provider: str) -> Person:
+    about = {"email": email, "time_zone": TIME_ZONE}
+    known = Api(crm).call("POST", "/_sandbox/persons", json=about)
+    account = Api(there).call("POST", "/_sandbox/persons", json=about)
+    calendar = account.get("calendar_id", email)
+    return Person(known["user_id"], email, TIME_ZONE, provider, calendar, known["token"], account["token"])

@@ -20,6 +20,10 @@ from sandbox.embedded.place import PUBLIC, sweep
 
 pytestmark = pytest.mark.process
 REPOSITORY = Path(__file__).parents[2]
+TOLD = {f"{name}_url" for name in ("gateway", "crm", "google", "graph", "desk", "ops", "webhook")} | {
+    *("ops_password", "key", "webhook_secret", "api_token")
+}
+PERSON = {"user_id", "email", "provider", "calendar_id", "crm_token", "calendar_token"}
 PARTS = {"postgres", "valkey", "sandbox", "web", "worker", "clock"}
 
 
@@ -78,18 +82,29 @@ def gone(pid: int) -> bool:
         return True
 
 
-def ours(demo: Running, title: str) -> bool:
-    return any(event["ours"] and event["title"] == title for event in demo.state()["events"])
+def whose(demo: Running, title: str) -> list[str]:
+    """In whose calendars there is an event of ours with this title."""
+    state = demo.state()
+    names = {person["id"]: person["name"] for person in state["persons"]}
+    return [names[event["person"]] for event in state["events"] if event["ours"] and event["title"] == title]
 
 
-def test_a_switch_makes_an_event_and_termination_leaves_nothing(demo: Running) -> None:
-    pids = demo.installation["pids"]
+def test_an_event_follows_its_task_to_the_other_person_and_termination_leaves_nothing(demo: Running) -> None:
+    """B2, then B8 from the one provider to the other; and what is pinned for checks from outside."""
+    told, pids = demo.installation, demo.installation["pids"]
     assert set(pids) == PARTS
+    assert set(told) >= TOLD
+    assert [set(person) for person in told["persons"]] == [PERSON, PERSON]
+    assert [person["provider"] for person in told["persons"]] == ["google", "outlook"]
     title = "Send the quote to Brightside"
     task = next(task for task in demo.state()["tasks"] if task["title"] == title)
     desk = demo.installation["desk_url"]
-    assert requests.patch(f"{desk}/api/tasks/{task['id']}", json={"on": True}, timeout=10).status_code == 204
-    assert eventually(lambda: ours(demo, title))
+    path = f"{desk}/api/tasks/{task['id']}"
+    assert requests.patch(path, json={"on": True}, timeout=10).status_code == 204
+    assert eventually(lambda: whose(demo, title) == ["Robin"])
+    mira = told["persons"][1]["user_id"]
+    assert requests.patch(path, json={"owner": mira}, timeout=10).status_code == 204
+    assert eventually(lambda: whose(demo, title) == ["Mira"])
     demo.process.send_signal(signal.SIGTERM)
     assert demo.process.wait(30) == 0
     assert all(gone(pid) for pid in pids.values())

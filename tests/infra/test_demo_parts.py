@@ -53,16 +53,18 @@ def test_a_port_in_use_is_named(tmp_path: Path) -> None:
 
 def test_any_free_port_will_do(tmp_path: Path) -> None:
     ports = settings.read({"PORT": "0", "DEMO_DIR": str(tmp_path)}).ports
-    assert len({ports.gateway, ports.desk, ports.crm, ports.google}) == 4
+    assert len(set(vars(ports).values())) == 5
 
 
 def test_the_shell_does_not_steer_the_gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example")
     monkeypatch.setenv("PGPORT", "1234")
     chosen = settings.read({"PORT": "0", "DEMO_DIR": str(tmp_path)})
-    env = settings.for_gateway(chosen, keys(tmp_path), {"client_id": "id", "client_secret": "secret"}, "token")
+    client = {"client_id": "id", "client_secret": "secret"}
+    env = settings.for_gateway(chosen, keys(tmp_path), {"google": client, "graph": client}, "token")
     assert {"HTTPS_PROXY", "PGPORT"}.isdisjoint(env)
     assert env["GOOGLE_CALENDAR_ENDPOINT"] == f"{chosen.ports.url('google')}/calendar/v3/"
+    assert env["MICROSOFT_GRAPH_ENDPOINT"] == f"{chosen.ports.url('graph')}/v1.0"
 
 
 def test_secrets_are_made_once_and_for_the_owner_only(tmp_path: Path) -> None:

@@ -1,19 +1,22 @@
-"""The demo's desk over both stand-ins: what it shows, and that its edits are the persons' own."""
+"""The demo's desk over the stand-ins: what it shows, and that its edits are the persons' own."""
 
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import pytest
 from flask.testing import FlaskClient
 
 from sandbox.demo import seed, views
+from sandbox.demo.calendars import CalendarApp
 from sandbox.demo.desk import Desk, create_app
 from sandbox.demo.outside import Api, OutsideError
-from tests.infra.conftest import EMAIL, Gateway
+from tests.infra.conftest import EMAIL, OTHER, Gateway
 
 BERLIN = ZoneInfo("Europe/Berlin")
+OWNER = {"id": "u-1"}
 DELETED = "its event was deleted in the calendar"
 
 
@@ -22,11 +25,28 @@ def page(desk: Desk) -> FlaskClient:
     return create_app(desk).test_client()
 
 
-def an_event(desk: Desk, **changed: Any) -> dict[str, Any]:
+BOTH = [("google", EMAIL), ("outlook", OTHER)]
+MARKS: dict[str, dict[str, Any]] = {
+    "google": {"extendedProperties": {"private": {"gw": "1"}}},
+    "outlook": {"transactionId": "a-transaction"},
+}
+
+
+def calendar(desk: Desk, provider: str = "google") -> CalendarApp:
+    return next(one for one in desk.calendars if one.person.provider == provider)
+
+
+def an_event(desk: Desk, provider: str = "google") -> dict[str, Any]:
     """An event as the gateway would make it, today at noon."""
-    day = desk.now().astimezone(BERLIN).date().isoformat()
-    event = {"summary": "Call Ada", "extendedProperties": {"private": {"gw": "1"}}}
-    desk.calendar.create(event | views.span_from(day, "12:00", 30, BERLIN) | changed)
+    app, day = calendar(desk, provider), desk.now().astimezone(BERLIN).date().isoformat()
+    span = views.span_from(day, "12:00", 30, BERLIN)
+    times = {name: {"dateTime": f"{at:%Y-%m-%dT%H:%M:%S}", "timeZone": BERLIN.key} for name, at in vars(span).items()}
+    token = app.person.calendar_token
+    if provider == "google":
+        path, title = f"/calendar/v3/calendars/{app.person.calendar_id}/events", "summary"
+    else:
+        path, title = "/v1.0/me/events", "subject"
+    Api(app.url, token).call("POST", path, json={title: "Call Ada", **times, **MARKS[provider]})
     return next(event for event in desk.state()["events"] if event["ours"])
 
 
@@ -36,17 +56,27 @@ def ledger(url: str) -> list[dict[str, Any]]:
 
 
 def test_seeds_show_up(desk: Desk, page: FlaskClient) -> None:
-    seed.seed_private_events(desk.calendar, desk.now())
-    seed.seed_tasks(desk.crm, desk.now())
+    for app in desk.calendars:
+        seed.seed_private_events(app, desk.now())
+    seed.seed_tasks(desk.crm, desk.now(), calendar(desk, "outlook").person)
     state = page.get("/api/state").get_json()
-    assert len(state["tasks"]) == 6
+    assert [(one["name"], one["calendar"]) for one in state["persons"]] == [
+        ("Robin", "Google Calendar"),
+        ("Mira", "Outlook"),
+    ]
+    assert len(state["tasks"]) == 8
     assert state["tasks"][0]["title"] == "Call Nova Logistics about the renewal"
     assert state["tasks"][0]["words"] == "On its way to the calendar"
     assert state["tasks"][-1]["status"] == "completed"
-    assert 30 < len(state["events"]) <= seed.PRIVATE_EVENTS
     assert not any(event["ours"] for event in state["events"])
-    made = [entry for entry in ledger(desk.calendar.url) if entry["method"] == "POST"]
-    assert len(made) == seed.PRIVATE_EVENTS
+    looks: dict[str, list[tuple[str, str, int]]] = {}
+    for event in state["events"]:
+        looks.setdefault(event["person"], []).append((event["title"], event["day"] + event["time"], event["minutes"]))
+    robin, mira = (sorted(looks[one["id"]]) for one in state["persons"])
+    assert robin == mira
+    assert 30 < len(robin) <= seed.PRIVATE_EVENTS
+    for app in desk.calendars:
+        assert len([entry for entry in ledger(app.url) if entry["method"] == "POST"]) == seed.PRIVATE_EVENTS
 
 
 def test_task_edits_are_the_persons(desk: Desk, page: FlaskClient) -> None:
@@ -57,14 +87,19 @@ def test_task_edits_are_the_persons(desk: Desk, page: FlaskClient) -> None:
     (task,) = page.get("/api/state").get_json()["tasks"]
     assert task["due"] == {"day": "2026-12-03", "time": "", "label": "Thu 3 Dec"}
     assert (task["on"], task["priority"], task["words"]) == (False, "high", "Not in the calendar")
+    mira = calendar(desk, "outlook").person.user_id
+    assert page.patch(f"/api/tasks/{task_id}", json={"owner": mira}).status_code == 204
+    (task,) = page.get("/api/state").get_json()["tasks"]
+    assert task["owner"] == mira
     assert page.delete(f"/api/tasks/{task_id}", json={}).status_code == 204
     assert page.get("/api/state").get_json()["tasks"] == []
     assert {entry["caller"] for entry in ledger(desk.crm.url)} == {f"person:{EMAIL}"}
 
 
-def test_event_edits_are_the_persons(desk: Desk, page: FlaskClient) -> None:
-    event = an_event(desk)
-    path = f"/api/events/{event['id']}"
+@pytest.mark.parametrize(("provider", "email"), BOTH)
+def test_event_edits_are_the_persons(desk: Desk, page: FlaskClient, provider: str, email: str) -> None:
+    event = an_event(desk, provider)
+    path = f"/api/people/{event['person']}/events/{quote(event['id'], safe='')}"
     assert (event["time"], event["until"], event["minutes"]) == ("12:00", "12:30", 30)
     assert page.patch(path, json={"title": "Call Ada back"}).status_code == 204
     assert page.patch(path, json={"day": event["day"], "time": ""}).status_code == 204
@@ -75,7 +110,11 @@ def test_event_edits_are_the_persons(desk: Desk, page: FlaskClient) -> None:
     assert (now["day"], now["time"], now["until"]) == (event["day"], "18:15", "19:00")
     assert page.delete(path, json={}).status_code == 204
     assert desk.state()["events"] == []
-    assert {entry["caller"] for entry in ledger(desk.calendar.url)} == {f"person:{EMAIL}"}
+    assert {entry["caller"] for entry in ledger(calendar(desk, provider).url)} == {f"person:{email}"}
+
+
+def test_a_stranger_has_no_calendar_here(page: FlaskClient) -> None:
+    assert page.delete("/api/people/u-0/events/e-0", json={}).status_code == 404
 
 
 def test_held_pushes_go_when_let_go(desk: Desk, page: FlaskClient) -> None:
@@ -128,7 +167,7 @@ def test_no_other_site_can_drive_the_desk(page: FlaskClient) -> None:
     ],
 )
 def test_states_in_words(report: dict[str, Any], is_on: bool, words: str) -> None:
-    task = {"id": "t", "title": "", "description": "", "status": "open", "priority": "low", "due": None}
+    task = {"id": "t", "title": "", "description": "", "status": "open", "priority": "low", "due": None, "owner": OWNER}
     assert views.task_view(task | {"calendar_sync": is_on, "reports": [report]}, BERLIN)["words"] == words
 
 
@@ -140,7 +179,7 @@ def test_a_conflict_shows_both_values() -> None:
             {"name": "due", "kept": {"date": "2026-12-02"}, "calendar": {"date_time": "2026-12-02T23:30:00Z"}},
         ],
     }
-    task = {"id": "t", "title": "", "description": "", "status": "open", "priority": "low", "due": None}
+    task = {"id": "t", "title": "", "description": "", "status": "open", "priority": "low", "due": None, "owner": OWNER}
     reports = [{"state": "conflict", "conflict": conflict}]
     shown = views.task_view(task | {"calendar_sync": True, "reports": reports}, BERLIN)["conflict"]
     assert shown["fields"] == [

@@ -11,8 +11,8 @@ from sandbox.demo import seed
 from sandbox.demo.desk import Desk, create_app
 from sandbox.demo.outside import Api
 from sandbox.kit.server import serve
-from tests.infra.conftest import Gateway
-from tests.infra.test_desk import an_event
+from tests.infra.conftest import OTHER, Gateway
+from tests.infra.test_desk import an_event, calendar
 
 pytestmark = pytest.mark.browser
 
@@ -58,29 +58,33 @@ def test_a_new_task_is_typed_in(page: Page, desk: Desk) -> None:
     dialog.get_by_label("Title").fill("Call <b>Ada</b>")
     dialog.get_by_label("Due date").fill("2026-12-24")
     dialog.get_by_label("Time").fill("09:30")
+    dialog.get_by_label("Owner").select_option("Mira (Outlook)")
     dialog.get_by_label("Priority").select_option("urgent")
     dialog.get_by_role("button", name="Save").click()
     expect(page.get_by_text("Call <b>Ada</b>")).to_be_visible()
     expect(page.get_by_text("Thu 24 Dec, 09:30")).to_be_visible()
     (task,) = desk.crm.tasks()
+    assert task["owner"]["email"] == OTHER
     assert task["due"] == {"date_time": "2026-12-24T08:30:00Z"}
     assert (task["priority"], task["calendar_sync"]) == ("urgent", True)
 
 
-def test_an_event_is_renamed_made_all_day_and_deleted(page: Page, desk: Desk) -> None:
-    event = an_event(desk)
-    page.get_by_role("button", name="Edit event Call Ada").click()
+@pytest.mark.parametrize("provider", ["google", "outlook"])
+def test_an_event_is_renamed_made_all_day_and_deleted(page: Page, desk: Desk, provider: str) -> None:
+    event = an_event(desk, provider)
+    whose = page.get_by_role("region", name="Robin's calendar" if provider == "google" else "Mira's calendar")
+    whose.get_by_role("button", name="Edit event Call Ada").click()
     dialog = page.get_by_role("dialog", name="Event")
     dialog.get_by_label("Title").fill("Call Ada back")
     dialog.get_by_label("Minutes").fill("45")
     dialog.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("12:00\N{EN DASH}12:45")).to_be_visible()
+    expect(whose.get_by_text("12:00\N{EN DASH}12:45")).to_be_visible()
     page.get_by_role("button", name="Make all-day: Call Ada back").click()
-    expect(page.locator("#agenda").get_by_text("All day")).to_be_visible()
+    expect(whose.get_by_text("All day")).to_be_visible()
     (now,) = desk.state()["events"]
     assert (now["id"], now["title"], now["time"]) == (event["id"], "Call Ada back", "")
     page.get_by_role("button", name="Delete event Call Ada back").click()
-    expect(page.get_by_text("Nothing from the CRM in the calendar")).to_be_visible()
+    expect(whose.get_by_text("Nothing from the CRM in this calendar")).to_be_visible()
 
 
 def test_a_conflict_shows_both_values_and_is_settled(page: Page, desk: Desk) -> None:
@@ -100,8 +104,8 @@ def test_a_conflict_shows_both_values_and_is_settled(page: Page, desk: Desk) -> 
 
 
 def test_private_events_are_shown_on_demand_only(page: Page, desk: Desk) -> None:
-    seed.seed_private_events(desk.calendar, desk.now())
-    expect(page.get_by_text("private events are in this calendar")).to_be_visible()
+    seed.seed_private_events(calendar(desk), desk.now())
+    expect(page.get_by_text("private events are in these calendars")).to_be_visible()
     expect(page.get_by_text("Dentist")).to_have_count(0)
     page.get_by_role("switch", name="Show private events").click()
     expect(page.get_by_text("Dentist").first).to_be_visible()

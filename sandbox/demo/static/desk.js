@@ -83,7 +83,7 @@ function taskCard(task) {
       element("div", {},
         element("div", { class: "title" }, name),
         element("p", { class: "meta" },
-          task.due ? task.due.label : "No due date", " · ",
+          task.due ? task.due.label : "No due date", " · ", personOf(task.owner).name, " · ",
           element("span", { class: `priority-${task.priority}` }, `${task.priority === "none" ? "no" : task.priority} priority`),
           done ? ` · ${task.status}` : "")),
       element("label", { class: "switch" }, toggle, element("span", {}, "Sync"))),
@@ -120,7 +120,7 @@ function eventCard(event) {
     element("p", { class: "meta" }, event.ours ? when : `${when} · private: the gateway never sees it`));
   if (event.colour) card.style.setProperty("--colour", event.colour);
   if (!event.ours) return card;
-  const path = `/api/events/${event.id}`;
+  const path = pathOf(event);
   card.append(element("div", { class: "actions" },
     button("edit", "Edit", `Edit event ${name}`, () => editEvent(event)),
     button("later", "A day later", `Move event ${name} to the next day`,
@@ -131,10 +131,21 @@ function eventCard(event) {
   return card;
 }
 
+const pathOf = (event) => `/api/people/${event.person}/events/${encodeURIComponent(event.id)}`;
+
 function nextDay(day) {
   const date = new Date(`${day}T12:00:00Z`);
   date.setUTCDate(date.getUTCDate() + 1);
   return date.toISOString().slice(0, 10);
+}
+
+const personOf = (id) => state.persons.find((person) => person.id === id) || { name: "nobody here" };
+
+function calendarOf(person) {
+  return element("section", { class: "calendar", "aria-label": `${person.name}'s calendar` },
+    element("h3", { class: "whose" }, person.name, element("small", {}, ` ${person.calendar} · ${person.email}`)),
+    element("div", { class: "agenda" }),
+    element("p", { class: "empty", hidden: "" }, "Nothing from the CRM in this calendar. Switch a task on."));
 }
 
 function withHeadings(events) {
@@ -154,12 +165,15 @@ function withHeadings(events) {
 function show() {
   draw($("task-list"), state.tasks, taskCard);
   $("no-tasks").hidden = state.tasks.length > 0;
-  const shown = state.events.filter((event) => event.ours || $("private").checked);
-  draw($("agenda"), withHeadings(shown), agendaRow);
-  $("no-events").hidden = shown.length > 0;
+  draw($("calendars"), state.persons, calendarOf);
+  for (const person of state.persons) {
+    const section = [...$("calendars").children].find((one) => one.dataset.id === person.id);
+    const shown = state.events.filter((event) => event.person === person.id && (event.ours || $("private").checked));
+    draw(section.querySelector(".agenda"), withHeadings(shown), agendaRow);
+    section.querySelector(".empty").hidden = shown.length > 0;
+  }
   const foreign = state.events.filter((event) => !event.ours).length;
-  $("private-note").textContent = `${foreign} private events are in this calendar these weeks. The gateway asks for its own only.`;
-  $("person").textContent = `${state.person} · ${state.zone}`;
+  $("private-note").textContent = `${foreign} private events are in these calendars these weeks. The gateway asks for its own only. Times are those of ${state.zone}.`;
   $("hold").checked = state.held;
   $("hold-note").textContent = state.held
     ? "Held. Edit a task and its event now, then let go."
@@ -181,13 +195,16 @@ function open(dialog, values, save) {
 
 function editTask(task) {
   $("task-dialog-title").textContent = task ? "Edit task" : "New task";
-  const now = task || { title: "", description: "", due: null, priority: "normal", status: "open", on: true };
+  const owner = state.persons[0].id;
+  const now = task || { title: "", description: "", due: null, priority: "normal", status: "open", on: true, owner };
+  $("task-dialog").querySelector("[name=owner]").replaceChildren(...state.persons.map((person) =>
+    element("option", { value: person.id }, `${person.name} (${person.calendar})`)));
   const { title, description, priority, status, on } = now;
-  const shown = { title, description, priority, status, on, day: now.due?.day || "", time: now.due?.time || "" };
+  const shown = { title, description, priority, status, on, owner: now.owner, day: now.due?.day || "", time: now.due?.time || "" };
   open($("task-dialog"), shown, (fields) => {
     const typed = {
       title: fields.title.value, description: fields.description.value, priority: fields.priority.value,
-      status: fields.status.value, on: fields.on.checked,
+      status: fields.status.value, on: fields.on.checked, owner: fields.owner.value,
     };
     const changed = task ? Object.fromEntries(Object.entries(typed).filter(([name, value]) => value !== task[name])) : typed;
     const [day, time] = [fields.day.value, fields.time.value];
@@ -211,7 +228,7 @@ function editEvent(event) {
     if (fields.day.value !== event.day || time !== event.time || Number(fields.minutes.value) !== minutes) {
       Object.assign(changed, { day: fields.day.value, time, minutes: Number(fields.minutes.value) });
     }
-    if (Object.keys(changed).length) act("PATCH", `/api/events/${event.id}`, changed);
+    if (Object.keys(changed).length) act("PATCH", pathOf(event), changed);
   });
   follow();
 }
