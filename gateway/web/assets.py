@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from flask import Blueprint, Response, abort, request, url_for
-from werkzeug.utils import safe_join
+from werkzeug.security import safe_join
 
 log = logging.getLogger(__name__)
 
