@@ -114,6 +114,8 @@ def test_what_a_banner_shows_waits_behind_what_people_do(house: House, ada: Pers
     work.drain(house.ctx, inst, calendar_mailbox(connection.id), Lane.NOW, keep_going=lambda: True)
     with house.ctx.store.begin() as uow:
         due = uow.outbox.due(house.ctx.clock.now(), 10)
-    assert [(one.mailbox, one.lane) for one in due] == [(crm_mailbox(inst), Lane.BACKFILL)]
+    lanes = {one.mailbox: one.lane for one in due}
+    lanes.pop(calendar_mailbox(connection.id), None)  # the echo's push may have come by now
+    assert lanes == {crm_mailbox(inst): Lane.BACKFILL}
     house.settle()
     assert house.task(task)["reports"][-1]["reason"] == "no_due_date"
