@@ -7,7 +7,10 @@ VENV := .venv/bin
 export PORT DEMO_DIR HYPOTHESIS_PROFILE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test demo bench lock clean
+# One process a core, each with servers of its own; a file's tests stay together and share what they start.
+PYTEST := $(VENV)/python -m pytest -n auto --maxprocesses=4 --dist=loadfile
+
+.PHONY: help setup check test quick demo bench lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -22,7 +25,10 @@ check: setup ## ruff, mypy --strict, the dependency rule
 	@$(VENV)/python -m pytest -q tests/test_architecture.py
 
 test: setup ## the whole suite, on real servers and in a real browser (ARGS="-k name" to choose)
-	@browser=$$($(VENV)/python bin/browser.py) && CHROMIUM="$$browser" exec $(VENV)/python -m pytest $(ARGS)
+	@browser=$$($(VENV)/python bin/browser.py) && CHROMIUM="$$browser" exec $(PYTEST) $(ARGS)
+
+quick: setup ## the part of the suite that starts no processes and plays no whole flows
+	@HYPOTHESIS_PROFILE=quick exec $(PYTEST) -m 'not process and not browser' --ignore=tests/flows --ignore=tests/e2e --ignore=tests/infra $(ARGS)
 
 demo: setup ## everything on this machine, without an account: PORT=8080 DEMO_DIR=.demo
 	@exec $(VENV)/python -m sandbox.demo
