@@ -133,7 +133,9 @@ def _check_adapter(settings: Settings, crms: Mapping[str, CrmKind]) -> None:
 
 def _opener(crms: Mapping[str, CrmKind]) -> Callable[[Installation], Crm]:
     def open_crm(installation: Installation) -> Crm:
-        account = CrmAccount(installation.base_url, installation.credentials, installation.settings)
+        account = CrmAccount(
+            installation.base_url, installation.credentials, installation.settings, installation.account
+        )
         return crms[installation.adapter].open(account)
 
     return open_crm

@@ -18,11 +18,11 @@ from typing import Final
 from gateway.core.errors import NotReadable, NotTrusted
 from gateway.core.ports import CrmKind, Knock, Provider
 from gateway.core.records import Installation, InstallationStatus
-from gateway.core.repositories import StoreDown
+from gateway.core.repositories import StoreDown, UnitOfWork
 from gateway.core.signals import CrmDelivery, Handshake, Pushes
 from gateway.crash import crashpoint
 from gateway.services import ingest, pushes
-from gateway.services.context import Context, Ring, door_url
+from gateway.services.context import Context, Ring, url_of_door
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +61,7 @@ WRONG_TYPE: Final = problem(415, "unsupported_type", "send application/json, not
 STORE_DOWN: Final = problem(503, "unavailable", "nothing was recorded: send it again in a moment")
 _RECORDED: Final = Answer(202, b'{"status":"recorded"}')
 _SEEN_BEFORE: Final = Answer(200, b'{"status":"seen before"}')
+_NOBODYS: Final = Answer(200, b'{"status":"not an account of ours"}')
 _TAKEN: Final = Answer(202)
 
 
@@ -69,7 +70,7 @@ _TAKEN: Final = Answer(202)
 
 def receive_crm(ctx: Context, key: str, headers: Mapping[str, str], raw: bytes, query: str = "") -> Answer:
     """One delivery at an installation's door. ``headers``: names in lower case; ``query``: as it stood in the URL."""
-    url = door_url(ctx, key) + (f"?{query}" if query else "")
+    url = url_of_door(ctx, key) + (f"?{query}" if query else "")
     answer = _while_it_answers(lambda: _receive_crm(ctx, key, headers, raw, url))
     ctx.meter.count("deliveries", status=str(answer.status))
     return answer
@@ -78,7 +79,7 @@ def receive_crm(ctx: Context, key: str, headers: Mapping[str, str], raw: bytes, 
 def _receive_crm(ctx: Context, key: str, headers: Mapping[str, str], raw: bytes, url: str) -> Answer:
     now = ctx.clock.now()
     with ctx.store.begin() as uow:
-        installation = uow.installations.by_key(key) if _may_be_key(key) else None
+        installation = _behind(uow, key) if _may_be_key(key) else None
         if installation is not None and installation.status is InstallationStatus.REMOVED:
             return REMOVED
         read = _kind(ctx, installation).read_webhook
@@ -92,7 +93,12 @@ def _receive_crm(ctx: Context, key: str, headers: Mapping[str, str], raw: bytes,
             return problem(400, "not_readable", error.hint, error.field) if installation else NOT_TRUSTED
         if installation is None:
             return NOT_TRUSTED
-        receipt = ingest.receive_crm(ctx, uow, installation, delivery, raw, now)
+        if installation.door is None:
+            receipt = ingest.receive_crm(ctx, uow, installation, delivery, raw, now)
+        else:
+            receipt = ingest.receive_app(ctx, uow, installation.door, delivery, raw, now)
+        if receipt.nobodys:
+            return _NOBODYS
         if receipt.seen_before:
             return _SEEN_BEFORE
         crashpoint("web_before_commit")
@@ -100,6 +106,12 @@ def _receive_crm(ctx: Context, key: str, headers: Mapping[str, str], raw: bytes,
     crashpoint("web_after_commit")
     _ring(ctx, receipt.rings)
     return _RECORDED
+
+
+def _behind(uow: UnitOfWork, key: str) -> Installation | None:
+    """The installation behind a door; behind an app's door, the newest of many."""
+    found = uow.installations.by_key(key)
+    return found if found is not None and found.door is None else uow.installations.at_door(key)
 
 
 def _kind(ctx: Context, installation: Installation | None) -> CrmKind:

@@ -56,7 +56,11 @@ class InstallationStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """One CRM tenant. ``webhook_secrets``: those valid now, newest first. ``settings``: plain JSON values."""
+    """One CRM tenant. ``webhook_secrets``: those valid now, newest first. ``settings``: plain JSON values.
+
+    ``door``: the key in its webhook URL where that is one for many installations (an app's), who are then told apart by
+    ``account``: the CRM's own id of the tenant, as its webhooks name it.
+    """
 
     id: InstallationId
     key: str
@@ -69,6 +73,8 @@ class Installation:
     webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
     caught_up_at: datetime | None = None
     paused_reason: str | None = None
+    door: str | None = None
+    account: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,12 @@ class Installations(Protocol):
     def by_key(self, key: str) -> Installation | None:
         """By the unguessable key in its webhook URL; removed ones too."""
 
+    def at_door(self, door: str) -> Installation | None:
+        """Of the installations behind one app's door the newest; a removed one only where there is no other."""
+
+    def of_account(self, door: str, account: str) -> Installation | None:
+        """The installation behind this door that has this account; not a removed one."""
+
     def by_token(self, api_token_hash: bytes) -> Installation | None:
         """By the SHA-256 of its API token; not removed ones."""
 
@@ -65,6 +71,9 @@ class Installations(Protocol):
 
     def set_settings(self, installation_id: InstallationId, settings: Mapping[str, Any]) -> None:
         """Replace the settings."""
+
+    def set_account(self, installation_id: InstallationId, account: str) -> None:
+        """Remember the CRM's own id of the tenant. Raises ``AlreadyExists`` when another one at its door has it."""
 
     def add_secret(self, installation_id: InstallationId, secret: str, old_until: datetime) -> None:
         """A new webhook secret; those before it stay valid until ``old_until``."""

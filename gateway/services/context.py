@@ -86,8 +86,13 @@ def crm_mailbox(installation_id: InstallationId) -> str:
     return f"crm:{installation_id}"
 
 
-def door_url(ctx: Context, key: str) -> str:
+def door_url(ctx: Context, installation: Installation) -> str:
     """Where an installation's CRM sends its webhooks: built from the settings, never from a proxy's headers."""
+    return url_of_door(ctx, installation.door or installation.key)
+
+
+def url_of_door(ctx: Context, key: str) -> str:
+    """The public address of a CRM's door. ``key``: an installation's own, or an app's."""
     return f"{ctx.public_url}/webhooks/crm/{key}"
 
 

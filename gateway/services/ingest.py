@@ -31,19 +31,29 @@ from gateway.services.context import Context, Ring, calendar_mailbox, crm_mailbo
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of a CRM's delivery. ``rings``: to be rung once it is committed."""
+    """What became of a CRM's delivery. ``rings``: to be rung once it is committed. ``nobodys``: at an app's door it was
+    about no account that is known here."""
 
     seen_before: bool
     rings: tuple[Ring, ...] = ()
+    nobodys: bool = False
 
 
 def receive_crm(
-    ctx: Context, uow: UnitOfWork, installation: Installation, delivery: CrmDelivery, raw: bytes, now: datetime
+    ctx: Context,
+    uow: UnitOfWork,
+    installation: Installation,
+    delivery: CrmDelivery,
+    raw: bytes,
+    now: datetime,
+    *,
+    shared: bool = False,
 ) -> Receipt:
-    """Record one trusted delivery and owe what follows from it."""
+    """Record one trusted delivery and owe what follows from it. ``shared``: the raw bytes tell of other installations
+    too, and are not kept."""
     signals = [s for s in delivery.signals if isinstance(s, TaskSignal)]
     links = {s.task_id: uow.links.by_task(installation.id, s.task_id) for s in signals}
-    keeps = bool(signals) and all(_may_keep(s, links[s.task_id]) for s in signals)
+    keeps = bool(signals) and not shared and all(_may_keep(s, links[s.task_id]) for s in signals)
     arrival = Arrival(
         door="crm",
         dedupe_id=delivery.dedupe_id,
@@ -62,6 +72,29 @@ def receive_crm(
         elif isinstance(signal, UserDeactivated):
             rings += deactivate(ctx, uow, installation, signal.user_id)
     return Receipt(seen_before=False, rings=tuple(rings))
+
+
+def receive_app(ctx: Context, uow: UnitOfWork, door: str, delivery: CrmDelivery, raw: bytes, now: datetime) -> Receipt:
+    """Record a delivery at a door that serves many installations: each gets what is about its own account. What is of
+    accounts that nobody here has is dropped and counted."""
+    parts: dict[str | None, list[Signal]] = {}
+    for signal in delivery.signals:
+        parts.setdefault(account_of(signal), []).append(signal)
+    receipts = []
+    # In one order for all, so that two deliveries cannot wait for each other in a ring.
+    for account in sorted(filter(None, parts)):
+        installation = uow.installations.of_account(door, account)
+        if installation is None:
+            ctx.meter.count("deliveries_of_unknown_accounts")
+            continue
+        part = replace(delivery, signals=tuple(parts[account]), dedupe_id=None)
+        receipts.append(receive_crm(ctx, uow, installation, part, raw, now, shared=len(parts) > 1))
+    return Receipt(False, tuple(ring for one in receipts for ring in one.rings), nobodys=not receipts)
+
+
+def account_of(signal: Signal) -> str | None:
+    """Whose a signal is, at a door that serves many."""
+    return signal.account if isinstance(signal, TaskSignal | UserDeactivated) else None
 
 
 def _name(signal: Signal) -> str:

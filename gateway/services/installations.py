@@ -10,9 +10,10 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from gateway.core.errors import Forbidden, NotReadable, OperatorFault, Refused, TryLater, Unauthorised
+from gateway.core.errors import AlreadyExists, Forbidden, NotReadable, OperatorFault, Refused, TryLater, Unauthorised
 from gateway.core.installing import Door, Outcome, Step
 from gateway.core.model import LEFT, ConnectionStatus, InstallationId, Reason
+from gateway.core.ports import CrmKind
 from gateway.core.records import Installation, InstallationStatus, Parked, Topic
 from gateway.core.repositories import UnitOfWork
 from gateway.services.catch_up import owe_catch_up
@@ -48,10 +49,15 @@ class Added:
     secret: str | None = field(default=None, repr=False)
 
 
-def add(ctx: Context, name: str, adapter: str, base_url: str, credentials: str, admin: str = "") -> Added:
-    """A new installation, installed in its CRM as far as that goes; its first catch-up is owed. ``admin``: as in
-    ``Door``. Raises ``NotReadable`` for an unknown adapter, ``OperatorFault`` for an address or credentials that no
-    adapter could use. What the CRM refuses is told in the steps, and can be done later by :func:`install`."""
+def add(
+    ctx: Context, name: str, adapter: str, base_url: str, credentials: str, admin: str = "", door: str | None = None
+) -> Added:
+    """A new installation, installed in its CRM as far as that goes; its first catch-up is owed.
+
+    ``admin``: as in ``Door``. ``door``: where a CRM's app has one door for all accounts, that of one already there.
+    Raises ``NotReadable`` for an unknown adapter or door, ``OperatorFault`` for an address or credentials that no
+    adapter could use. What the CRM refuses is told in the steps, and can be done later by :func:`install`.
+    """
     kind = ctx.crms.get(adapter)
     if kind is None:
         raise NotReadable("adapter", "choose one of " + ", ".join(sorted(ctx.crms)))
@@ -65,6 +71,7 @@ def add(ctx: Context, name: str, adapter: str, base_url: str, credentials: str, 
         base_url=base_url.rstrip("/"),
         credentials=credentials,
         webhook_secrets=(kind.new_secret(),) if kind.new_secret else (),
+        door=_door_of(ctx, kind, door),
     )
     ctx.open_crm(installation)
     api_token = secrets.token_urlsafe(32)
@@ -74,6 +81,21 @@ def add(ctx: Context, name: str, adapter: str, base_url: str, credentials: str, 
         uow.commit()
     steps = _install_now(ctx, installation, admin)
     return Added(installation, api_token, steps, next(iter(installation.webhook_secrets), None))
+
+
+def _door_of(ctx: Context, kind: CrmKind, door: str | None) -> str | None:
+    """The app's door, a new one for its first installation. Raises ``NotReadable``."""
+    if not kind.many_accounts:
+        if door is not None:
+            raise NotReadable("door", "leave it out: every installation of this kind has a door of its own")
+        return None
+    if door is None:
+        return secrets.token_hex(20)
+    with ctx.store.begin() as uow:
+        found = uow.installations.at_door(door)
+    if found is None or found.status is InstallationStatus.REMOVED or found.adapter != kind.name:
+        raise NotReadable("door", "give the key in the webhook URL of an installation of this kind")
+    return door
 
 
 def _install_now(ctx: Context, installation: Installation, admin: str) -> Sequence[Step]:
@@ -88,11 +110,13 @@ def install(ctx: Context, key: str, admin: str = "", *, fresh: bool = False) -> 
     """Make fields and webhooks in the CRM; again, nothing changes. ``admin``, ``fresh``: see ``Door``. Raises what
     stands in the way."""
     installation = by_key(ctx, key)
-    door = Door(door_url(ctx, key), installation.webhook_secrets, admin, fresh)
+    door = Door(door_url(ctx, installation), installation.webhook_secrets, admin, fresh)
     done = ctx.open_crm(installation).install(door)
     with ctx.store.begin() as uow:
         if done.secret is not None and done.secret not in installation.webhook_secrets:
             uow.installations.add_secret(installation.id, done.secret, ctx.clock.now() + OLD_SECRET_LASTS)
+        if done.account is not None and done.account != installation.account:
+            _take_account(uow, installation, done.account)
         if done.settings:
             known = _by_key(uow, key).settings
             uow.installations.set_settings(installation.id, {**known, **done.settings})
@@ -129,10 +153,17 @@ def change_settings(ctx: Context, key: str, changes: Mapping[str, Any]) -> Insta
     return replace(installation, settings=kept)
 
 
+def _take_account(uow: UnitOfWork, installation: Installation, account: str) -> None:
+    try:
+        uow.installations.set_account(installation.id, account)
+    except AlreadyExists as error:
+        raise NotReadable("account", "another installation at this door has this account already") from error
+
+
 def check(ctx: Context, key: str) -> Sequence[Step]:
     """Look in the CRM for what is missing or broken. Raises what stands in the way."""
     installation = by_key(ctx, key)
-    return ctx.open_crm(installation).check(Door(door_url(ctx, key), installation.webhook_secrets))
+    return ctx.open_crm(installation).check(Door(door_url(ctx, installation), installation.webhook_secrets))
 
 
 @dataclass(frozen=True, slots=True)

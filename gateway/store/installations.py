@@ -24,10 +24,18 @@ _ADD = insert(INSTALLATIONS)
 _SELECT = select(INSTALLATIONS)
 _GET = _SELECT.where(INSTALLATIONS.c.id == bindparam("installation"))
 _BY_KEY = _SELECT.where(INSTALLATIONS.c.key == bindparam("by_key"))
-_BY_TOKEN = _SELECT.where(
-    INSTALLATIONS.c.api_token_hash == bindparam("by_token"), INSTALLATIONS.c.status != _REMOVED
-)
+_BY_TOKEN = _SELECT.where(INSTALLATIONS.c.api_token_hash == bindparam("by_token"), INSTALLATIONS.c.status != _REMOVED)
 _ALL = _SELECT.where(INSTALLATIONS.c.status != _REMOVED).order_by(INSTALLATIONS.c.seq)
+_AT_DOOR = (
+    _SELECT.where(INSTALLATIONS.c.door == bindparam("at_door"))
+    .order_by(INSTALLATIONS.c.status == _REMOVED, INSTALLATIONS.c.seq.desc())
+    .limit(1)
+)
+_OF_ACCOUNT = _SELECT.where(
+    INSTALLATIONS.c.door == bindparam("at_door"),
+    INSTALLATIONS.c.account == bindparam("of_account"),
+    INSTALLATIONS.c.status != _REMOVED,
+)
 _LOCKED = _GET.with_for_update(key_share=True)
 _CHANGE = update(INSTALLATIONS).where(INSTALLATIONS.c.id == bindparam("installation"))
 # A late or repeated page of a catch-up never takes the mark back.
@@ -60,12 +68,22 @@ class PgInstallations:
                 "webhook_secrets": self._sealed(id_, [(secret, None) for secret in installation.webhook_secrets]),
                 "api_token_hash": api_token_hash,
                 "caught_up_at": installation.caught_up_at,
+                "door": installation.door,
+                "account": installation.account,
             },
         )
 
     def by_key(self, key: str) -> Installation | None:
         """By the unguessable key in its webhook URL; removed ones too."""
         return self._one(self._transaction.execute(_BY_KEY, {"by_key": key}).one_or_none())
+
+    def at_door(self, door: str) -> Installation | None:
+        """Of the installations behind one app's door the newest; a removed one only where there is no other."""
+        return self._one(self._transaction.execute(_AT_DOOR, {"at_door": door}).one_or_none())
+
+    def of_account(self, door: str, account: str) -> Installation | None:
+        """The installation behind this door that has this account; not a removed one."""
+        return self._one(self._transaction.execute(_OF_ACCOUNT, {"at_door": door, "of_account": account}).one_or_none())
 
     def by_token(self, api_token_hash: bytes) -> Installation | None:
         """By the SHA-256 of its API token; not removed ones."""
@@ -86,6 +104,10 @@ class PgInstallations:
     def set_settings(self, installation_id: InstallationId, settings: Mapping[str, Any]) -> None:
         """Replace the settings."""
         self._change(installation_id, settings=dict(settings))
+
+    def set_account(self, installation_id: InstallationId, account: str) -> None:
+        """Remember the CRM's own id of the tenant. Raises ``AlreadyExists`` when another one at its door has it."""
+        self._change(installation_id, account=account)
 
     def add_secret(self, installation_id: InstallationId, secret: str, old_until: datetime) -> None:
         """A new webhook secret; those before it stay valid until ``old_until``, or as long as they were to."""
@@ -121,6 +143,8 @@ class PgInstallations:
             webhook_secrets=tuple(secret for secret, until in self._opened(row) if until is None or until > now),
             caught_up_at=row.caught_up_at,
             paused_reason=row.paused_reason,
+            door=row.door,
+            account=row.account,
         )
 
     def _sealed(self, id_: str, secrets: Sequence[tuple[str, datetime | None]]) -> bytes:

@@ -14,7 +14,7 @@ from gateway.store.columns import a_json, a_switch, a_text, a_time, a_whole, bel
 
 metadata = MetaData()
 
-REVISION: Final = "0001"
+REVISION: Final = "0002"
 """The migration that these tables are at."""
 
 LEASE_NUMBERS = Sequence("lease_numbers", metadata=metadata)
@@ -40,9 +40,13 @@ INSTALLATIONS = Table(
     some_bytes("webhook_secrets"),
     some_bytes("api_token_hash", empty=False),
     a_time("caught_up_at"),
+    a_text("door", empty=True),
+    a_text("account", empty=True),
     PrimaryKeyConstraint("id"),
     UniqueConstraint("key"),
     UniqueConstraint("api_token_hash"),
+    Index("installations_at_door", "door", "account", unique=True, postgresql_where=text("status <> 'removed'")),
+    Index("installations_by_door", "door", "seq", postgresql_where=text("door IS NOT NULL")),
 )
 
 CONNECTIONS = Table(

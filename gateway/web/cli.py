@@ -74,17 +74,27 @@ def installations() -> None:
 @click.option("--base-url", required=True, help="Where the CRM's API begins.")
 @click.option("--credentials-env", required=True, metavar="NAME", help="The variable with the CRM's token or JSON.")
 @_ADMIN
+@click.option("--door", metavar="KEY", help="For a CRM whose app has one webhook URL for all accounts: the key in it.")
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
 @with_appcontext
 @_plainly
-def add(name: str, adapter: str, base_url: str, credentials_env: str, admin_env: str | None, *, as_json: bool) -> None:
+def add(
+    name: str,
+    adapter: str,
+    base_url: str,
+    credentials_env: str,
+    admin_env: str | None,
+    door: str | None,
+    *,
+    as_json: bool,
+) -> None:
     """Add a CRM and install in it what can be installed. Prints its key, webhook URL and secret, and API token (shown
     only now), then what was done and what a person still has to do."""
-    added = use.add(context(), name, adapter, base_url, _secret_in(credentials_env), _secret_in(admin_env))
-    key = added.installation.key
+    credentials, admin = _secret_in(credentials_env), _secret_in(admin_env)
+    added = use.add(context(), name, adapter, base_url, credentials, admin, door)
     shown = {
-        "key": key,
-        "webhook_url": door_url(context(), key),
+        "key": added.installation.key,
+        "webhook_url": door_url(context(), added.installation),
         "webhook_secret": added.secret,
         "api_token": added.api_token,
     }

@@ -153,6 +153,8 @@ def arguments(filled: dict[str, Any]) -> dict[str, Any]:
         "how": "crm",
         "open_only": False,
         "cursor": None,
+        "door": "nobody's",
+        "account": "nobody's",
         "kind": "connect",
         "token": "x",
         "payload": {},
