@@ -28,7 +28,7 @@ ALLOWED = {
     r"gateway\.services(\..*)?": r"gateway\.((core|services)(\..*)?|crash)",
     r"gateway\.providers\.(?P<own>\w+)(\..*)?": r"gateway\.(core(\..*)?|providers\.({own}(\..*)?|http))",
     r"gateway\.providers": r"gateway\.(core|providers)(\..*)?",
-    r"gateway\.crms\.(?P<own>\w+)(\..*)?": r"gateway\.(core(\..*)?|crms\.({own}(\..*)?|http|hosts|words|plain))",
+    r"gateway\.crms\.(?P<own>\w+)(\..*)?": r"gateway\.(core(\..*)?|crms\.({own}(\..*)?|http|hosts|words|plain|note))",
     r"gateway\.crms": r"gateway\.(core|crms)(\..*)?",
     r"gateway\.store(\..*)?": r"gateway\.(core|store)(\..*)?",
     r"gateway\.web\.app": r"gateway\.((core|services|web)(\..*)?|deployment)|webhooks\.views",

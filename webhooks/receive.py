@@ -12,6 +12,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from http import HTTPStatus
 from typing import Final
 
@@ -85,8 +86,7 @@ def _receive_crm(ctx: Context, key: str, headers: Mapping[str, str], raw: bytes,
         read = _kind(ctx, installation).read_webhook
         try:
             # Without an installation there are no secrets, and the adapter does the same work for nothing.
-            secrets = installation.webhook_secrets if installation else ()
-            delivery: CrmDelivery = read(Knock(headers, raw, secrets, now, url))
+            delivery: CrmDelivery = read(_knock(installation, headers, raw, url, now))
         except NotTrusted:
             return NOT_TRUSTED
         except NotReadable as error:
@@ -106,6 +106,12 @@ def _receive_crm(ctx: Context, key: str, headers: Mapping[str, str], raw: bytes,
     crashpoint("web_after_commit")
     _ring(ctx, receipt.rings)
     return _RECORDED
+
+
+def _knock(installation: Installation | None, headers: Mapping[str, str], raw: bytes, url: str, now: datetime) -> Knock:
+    if installation is None:
+        return Knock(headers, raw, (), now, url)
+    return Knock(headers, raw, installation.webhook_secrets, now, url, installation.base_url, installation.settings)
 
 
 def _behind(uow: UnitOfWork, key: str) -> Installation | None:

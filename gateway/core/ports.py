@@ -336,13 +336,16 @@ class CrmAccount:
 @dataclass(frozen=True, slots=True)
 class Knock:
     """One delivery at a CRM's door. ``headers``: names in lower case. ``url``: the door's public address, query
-    included, as the sender knows it; ``secrets``: any of them may have signed it."""
+    included, as the sender knows it; ``secrets``: any of them may have signed it. ``base_url``, ``settings``: the
+    installation's, as in ``CrmAccount``, so that a snapshot means the same as a read."""
 
     headers: Mapping[str, str]
     raw: bytes = field(repr=False)
     secrets: Sequence[str] = field(repr=False)
     now: datetime
     url: str = ""
+    base_url: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -384,4 +387,3 @@ class Meter(Protocol):
 
     def count(self, name: str, **labels: str) -> None:
         """One more of these."""
-

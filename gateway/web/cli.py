@@ -154,7 +154,8 @@ def _fail_if_broken(steps: Sequence[Step]) -> None:
 def change(key: str, pairs: tuple[str, ...]) -> None:
     """Change settings; an empty value takes one away.
 
-    crm_name, default_minutes, busy (true or false), colours.<priority>, done_colour, frame_origins, return_urls.
+    crm_name, default_minutes, busy (true or false), colours.<priority>, done_colour, frame_origins, return_urls,
+    pages_url (where its pages are, if not at the base URL), priorities.<its word>, statuses.<its word>.
     """
     changed = use.change_settings(context(), key, installation_settings.read(pairs))
     _print(dict(sorted(changed.settings.items())), as_json=True)

@@ -11,6 +11,7 @@ from gateway.core.reading import a_text
 from gateway.web.returns import is_origin, parsed
 
 LONGEST_MINUTES: Final = 24 * 60
+_LONGEST_ADDRESS: Final = 500
 _COLOURS: Final = "colours."
 _MAPS: Final[Mapping[str, type[Priority | Status]]] = {"priorities": Priority, "statuses": Status}
 """Settings that say what the CRM's own words mean: ``statuses.<its word>=<ours>``."""
@@ -69,6 +70,12 @@ def _text(name: str, value: str) -> str:
     return a_text(value, name, 100)
 
 
+def _address(name: str, value: str) -> str:
+    if parsed(value) is None or len(value) > _LONGEST_ADDRESS:
+        raise NotReadable(name, "give an address such as https://acme.crm.example")
+    return value.rstrip("/")
+
+
 def _list_of(good: Callable[[str], bool], hint: str) -> Callable[[str, str], list[str]]:
     def read_list(name: str, value: str) -> list[str]:
         entries = [entry.strip() for entry in value.split(",") if entry.strip()]
@@ -85,6 +92,7 @@ _READERS: Mapping[str, Callable[[str, str], Any]] = {
     "default_minutes": _minutes,
     "busy": _flag,
     "done_colour": _text,
+    "pages_url": _address,
     "frame_origins": _list_of(is_origin, "give origins such as https://crm.example, comma between"),
     "return_urls": _list_of(
         lambda url: parsed(url) is not None, "give addresses or origins such as https://crm.example, comma between"

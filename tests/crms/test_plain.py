@@ -15,7 +15,10 @@ from gateway.crms.plain import from_html, from_markdown
         ("", ""),
         ("plain", "plain"),
         ("<p>One</p><p>Two</p>", "One\n\nTwo"),
-        ('<div style="" dir="auto" data-top-level="true"><p style="margin:0;">Bring the quote</p></div>', "Bring the quote"),
+        (
+            '<div style="" dir="auto" data-top-level="true"><p style="margin:0;">Bring the quote</p></div>',
+            "Bring the quote",
+        ),
         ("<div>One</div><div>Two<br>Three</div>", "One\nTwo\nThree"),
         ("One<br/><br/>Two", "One\n\nTwo"),
         ("<p>Bring:</p><ul><li>quote</li><li><p>pen</p></li></ul><p>Bye</p>", "Bring:\n\n- quote\n- pen\n\nBye"),

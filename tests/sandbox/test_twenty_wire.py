@@ -14,7 +14,7 @@ from sandbox.twenty.model import Actor, Member, Record
 from sandbox.twenty.text import blocks
 from tests.crms.captured import Captured, captures
 
-SECRET = "twsecret0123456789"  # noqa: S105 - made for the captures
+SECRET = "twsecret0123456789"
 ALL = captures(Path(__file__).parents[1] / "crms" / "twenty" / "captures")
 
 
@@ -35,7 +35,8 @@ def rebuilt(capture: Captured) -> bytes:
     ids = iter([block["id"] for block in json.loads(record["bodyV2"]["blocknote"] or "[]")])
     custom = ("calendarSync", "priority", "calendarSyncState", "calendarSyncNote")
     created, updated = at(record["createdAt"]), at(record["updatedAt"])
-    assert created and updated
+    assert created
+    assert updated
     task = Record(
         id=record["id"],
         created_at=created,
@@ -58,7 +59,11 @@ def rebuilt(capture: Captured) -> bytes:
     happened = at(said["eventDate"])
     assert happened
     event = webhooks.Event(
-        said["eventName"].partition(".")[2], happened, task, actor(who, said.get("userId", "")), said.get("updatedFields")
+        said["eventName"].partition(".")[2],
+        happened,
+        task,
+        actor(who, said.get("userId", "")),
+        said.get("updatedFields"),
     )
     return webhooks.body(workspace, hook, event)
 
