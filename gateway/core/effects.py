@@ -74,6 +74,14 @@ class ReadEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class AskLeave:
+    """May what the calendar says of this event be carried to the task? -> :class:`Leave`. Asked where a look at the
+    whole calendar found many such at once, perhaps (B24)."""
+
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
 class WriteTask:
     """-> ``Task``, ``TaskGone``, :class:`Stale` or :class:`Refusing`."""
 
@@ -132,10 +140,27 @@ class Save:
     final: bool = False
 
 
-Effect = ReadTask | FindHome | ReadEvent | WriteTask | InsertEvent | PatchEvent | DeleteEvent | MoveEvent | Save
+_Read = ReadTask | FindHome | ReadEvent | AskLeave
+Effect = _Read | WriteTask | InsertEvent | PatchEvent | DeleteEvent | MoveEvent | Save
 
 
 # --- answers beside the obvious -------------------------------------------------------------------------------------
+
+
+class Word(StrEnum):
+    """``HELD``: it waits for somebody's yes. ``NO``: somebody wants the tasks as they are."""
+
+    YES = "yes"
+    HELD = "held"
+    NO = "no"
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """``held``: the batch that it waits with."""
+
+    word: Word
+    held: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from gateway.core import effects as fx
 from gateway.core import reconcile as rc
 from gateway.core.errors import TryLater
 from gateway.core.event_side import delete_event, insert, learn_event, patch_event, read_event, relocate, same_calendar
+from gateway.core.leave import with_leave
 from gateway.core.model import LinkStatus, Memory, Reason, State, Task, TaskOff
 from gateway.core.records import Link
 from gateway.core.run import Run, Steps
@@ -40,7 +41,9 @@ def journey(link: Link, now: datetime, *, replays_keys: bool = True) -> Steps:
     yield from learn_event(run, where)
     for _turn in range(MAX_TURNS):
         facts = _facts(run, where)
-        step = rc.decide(run.memory, facts)
+        step = yield from with_leave(run, rc.decide(run.memory, facts))
+        if step is None:
+            continue
         if isinstance(step, rc.Rest):
             yield from _rest(run, where, step)
             return
@@ -120,6 +123,8 @@ def _rest(run: Run, where: fx.Whereabouts, step: rc.Rest) -> Steps:
         reason=(where.why_not or step.reason) if waits else step.reason,
         reason_fields=step.fields,
         status=LinkStatus.OFF if ends else run.link.status,
+        doubted=step.reason is Reason.HELD,
+        held=run.link.held if step.reason is Reason.HELD else None,
         synced_at=run.now if step.state is State.SYNCED and run.wrote else run.link.synced_at,
     )
     _tell_rest(run, step, waits=waits)

@@ -116,7 +116,9 @@ class Link:
     ``task_hint``/``event_hint`` are left by ingest and pull for the next run; ``task_seq``/``event_seq`` grow with
     each, so that a run clears only the hint it has used. ``task_version`` is the newest version heard of.
     ``leaving``: former places whose events are to be deleted. ``reported``: digest of the last state the CRM was told.
-    ``switched_on_before``: the switch was on when we turned it off because access was lost.
+    ``switched_on_before``: the switch was on when we turned it off because access was lost. ``doubted``: its calendar
+    said that the event is gone, or elsewhere in time, and no run has weighed that yet. ``held``: the batch of a mass
+    change that it waits with, or whose verdict is still to be carried out (B24).
     """
 
     id: LinkId
@@ -141,6 +143,8 @@ class Link:
     synced_at: datetime | None = None
     reported: str | None = None
     switched_on_before: bool = False
+    doubted: bool = False
+    held: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +158,7 @@ class LinkGlance:
     number: int | None
     memory_rev: int
     ends_at: datetime | None
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +201,32 @@ class Conflict:
     detected_at: datetime
     closed_at: datetime | None = None
     closed_by: str | None = None
+
+
+class HeldState(StrEnum):
+    """``open``: waits for a yes or a no. ``approved``: the calendar's word counts. ``dropped``: the tasks' does."""
+
+    OPEN = "open"
+    APPROVED = "approved"
+    DROPPED = "dropped"
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A mass change in one calendar that waits for somebody's word (B24). ``tasks``: those that wait with it now.
+
+    ``decided_by``: ``person``, ``operator`` or ``crm`` (its server, by the API).
+    """
+
+    id: str
+    installation_id: InstallationId
+    connection_id: ConnectionId
+    user_id: UserId
+    made_at: datetime
+    state: HeldState = HeldState.OPEN
+    decided_at: datetime | None = None
+    decided_by: str | None = None
+    tasks: tuple[TaskId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

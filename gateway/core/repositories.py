@@ -32,6 +32,8 @@ from gateway.core.records import (
     Connection,
     Entry,
     EventHint,
+    Held,
+    HeldState,
     Installation,
     InstallationStatus,
     LedgerCount,
@@ -169,9 +171,27 @@ class Links(Protocol):
         """Leave what the CRM told for the next run; ``version``/``owner_id`` replace the known ones where given."""
 
     def hint_event(
-        self, installation_id: InstallationId, link_id: LinkId, hint: EventHint, *, expected_rev: int | None
+        self,
+        installation_id: InstallationId,
+        link_id: LinkId,
+        hint: EventHint,
+        *,
+        expected_rev: int | None,
+        doubted: bool = False,
     ) -> bool:
-        """Leave what the calendar told, if the memory is still at ``expected_rev`` (``None``: whatever it is)."""
+        """Leave what the calendar told, if the memory is still at ``expected_rev`` (``None``: whatever it is).
+        ``doubted``: it says that the event is gone, or elsewhere in time."""
+
+    def doubts(self, installation_id: InstallationId, connection_id: ConnectionId) -> tuple[int, int]:
+        """How many of a connection's live events are doubted and not held yet, and how many there are."""
+
+    def hold(
+        self, installation_id: InstallationId, connection_id: ConnectionId, held_id: str
+    ) -> Sequence[tuple[LinkId, TaskId]]:
+        """In one statement: all that ``doubts`` counts wait with this batch, and say so. Gives them."""
+
+    def of_held(self, installation_id: InstallationId, held_id: str) -> Sequence[tuple[LinkId, TaskId]]:
+        """Live links that wait with a batch, or whose verdict is still to be carried out."""
 
     def save(self, link: Link, *, read_task_seq: int, read_event_seq: int) -> Link:
         """Write all but hints of newer runs, unless the link has gone dormant meanwhile (raises ``LeaseLost``); clears
@@ -288,6 +308,24 @@ class Conflicts(Protocol):
         """Close those open since before then."""
 
 
+class HeldBatches(Protocol):
+    """Mass changes that wait for somebody's word. A batch's tasks are found by the links that wait with it."""
+
+    def open(self, installation_id: InstallationId, connection_id: ConnectionId, user_id: UserId, at: datetime) -> str:
+        """A connection's open batch, made where there is none. Gives its id."""
+
+    def get(self, installation_id: InstallationId, held_id: str) -> Held | None:
+        """By id, with its tasks."""
+
+    def waiting(self, installation_id: InstallationId | None, limit: int) -> Sequence[Held]:
+        """Open ones that tasks wait with, oldest first; ``None``: of all installations."""
+
+    def decide(
+        self, installation_id: InstallationId, held_id: str, state: HeldState, decided_by: str, at: datetime
+    ) -> bool:
+        """The word is spoken, unless it was before."""
+
+
 class OneUse(Protocol):
     """Things that may be used once: connect links, OAuth flows, embed tokens. The token is stored hashed."""
 
@@ -317,6 +355,7 @@ class UnitOfWork(Protocol):
     outbox: Outbox
     timeline: Timeline
     conflicts: Conflicts
+    held: HeldBatches
     one_use: OneUse
 
     def __enter__(self) -> Self:

@@ -52,6 +52,9 @@ class Story(StrEnum):
     REPORTED = "reported"
     DISCONNECTED = "disconnected"
     BODY_DIFFERS = "body_differs"
+    HELD = "held"
+    HELD_APPROVED = "held_approved"
+    HELD_DROPPED = "held_dropped"
 
 
 _SENTENCES: Mapping[Story, str] = {
@@ -85,6 +88,9 @@ _SENTENCES: Mapping[Story, str] = {
     Story.REPLAYED: "Taken up again",
     Story.REPORTED: "The CRM was told the state",
     Story.DISCONNECTED: "The calendar was disconnected; the event stays as a copy",
+    Story.HELD: "Very many events changed or vanished in the calendar at once; held for a yes",
+    Story.HELD_APPROVED: "The calendar's mass change was approved",
+    Story.HELD_DROPPED: "The calendar's mass change was dropped; the event is put back",
     Story.BODY_DIFFERS: "A delivery repeated an id with another body; the first one counts",
 }
 

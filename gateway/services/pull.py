@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gateway.core.errors import CursorExpired, Forbidden, TargetGone
+from gateway.core.mass import has_moved
 from gateway.core.model import WRITABLE, Absence, ConnectionId, Event, EventId, LinkId, NoEvent
 from gateway.core.ports import Lane
 from gateway.core.records import (
@@ -45,6 +46,8 @@ class _Found:
 
     glance: LinkGlance
     hint: EventHint
+    doubted: bool
+    """Whether the calendar says that it is gone, or elsewhere in time."""
 
 
 def pull(ctx: Context, lease: Lease, installation: Installation) -> None:
@@ -89,14 +92,17 @@ def _list(
 
 
 def _compare(glances: Sequence[LinkGlance], events: dict[EventId, Event], now: datetime, *, full: bool) -> list[_Found]:
+    """What is news. Events that wait for somebody's word are not looked at again and again."""
     found: list[_Found] = []
     for glance in glances:
         event = events.get(glance.event_id)
+        if glance.held:
+            continue
         if event is None:
             if full and glance.etag is not None and not _is_archived(glance, now):
-                found.append(_Found(glance, NoEvent(Absence.UNKNOWN)))
+                found.append(_Found(glance, NoEvent(Absence.UNKNOWN), doubted=True))
         elif event.etag != glance.etag:
-            found.append(_Found(glance, event))
+            found.append(_Found(glance, event, doubted=has_moved(event, glance.ends_at)))
     return found
 
 
@@ -134,7 +140,7 @@ def _hint(ctx: Context, uow: UnitOfWork, connection: Connection, one: _Found, ma
     """Leave the reading, unless the link's own run has written since the list was asked for: then compare afresh.
     ``False``: it cannot be told which is newer, so the calendar is looked at once more."""
     inst, now, glance = connection.installation_id, ctx.clock.now(), one.glance
-    if not uow.links.hint_event(inst, glance.id, one.hint, expected_rev=glance.memory_rev):
+    if not uow.links.hint_event(inst, glance.id, one.hint, expected_rev=glance.memory_rev, doubted=one.doubted):
         link = uow.links.get(inst, LinkId(glance.id))
         seen = link.memory.event.etag if link is not None and link.memory.event is not None else None
         return link is None or (isinstance(one.hint, Event) and one.hint.etag == seen)

@@ -21,6 +21,9 @@ from gateway.core.signals import Push, Pushes
 from gateway.core.stories import Actor, Story
 from gateway.services.context import Context, Ring, calendar_mailbox
 
+WITH_OTHERS = timedelta(seconds=3)
+"""How long a deletion told by itself waits for others: very many at once are held for a yes (B24)."""
+
 RENEWED_LATELY = timedelta(minutes=10)
 """A wish to be renewed so soon after the last renewal is most often that same one told twice; it is granted when this
 time is over: https://learn.microsoft.com/graph/change-notifications-lifecycle-events"""
@@ -75,7 +78,9 @@ def receive_pushes(
     for one in told:
         rings += _take(uow, one, found[one.subscription.id], raw, now)
     for link in hinted:
-        rings += _owe(uow, link.installation_id, Topic.SYNC, link.id, _mailbox_of(link), now)
+        gone = any(isinstance(look.news[link.id][1], NoEvent) for look in found.values() if link.id in look.news)
+        due = now + WITH_OTHERS if gone else now
+        rings += _owe(uow, link.installation_id, Topic.SYNC, link.id, _mailbox_of(link), now, due_at=due)
     ctx.meter.count("pushes", provider=provider.name, outcome="taken" if taken else "refused")
     return PushReceipt(taken, unknown, wrong, tuple(dict.fromkeys(rings)))
 
@@ -155,8 +160,9 @@ def _is_known(provider: Provider, link: Link, push: Push) -> bool:
 def _hint(uow: UnitOfWork, told: _Told, found: _Found, now: datetime) -> Iterable[Link]:
     """Leave each link the word that its event is to be read."""
     for link, hint in found.news.values():
-        uow.links.hint_event(told.subscription.installation_id, link.id, hint, expected_rev=None)
-        story = Story.PUSH_FOUND_ABSENCE if isinstance(hint, NoEvent) else Story.PUSH_CAME
+        gone = isinstance(hint, NoEvent)
+        uow.links.hint_event(told.subscription.installation_id, link.id, hint, expected_rev=None, doubted=gone)
+        story = Story.PUSH_FOUND_ABSENCE if gone else Story.PUSH_CAME
         uow.timeline.add(link.installation_id, link.task_id, Entry(now, Actor.CALENDAR.value, story.value, {}))
         yield link
 
@@ -202,6 +208,14 @@ def _asks_for_all(push: Push) -> bool:
     return push.event_id is None and push.state not in ("verified", "expiring", "ended")
 
 
-def _owe(uow: UnitOfWork, inst: InstallationId, topic: Topic, key: str, mailbox: str, now: datetime) -> list[Ring]:
-    due = uow.outbox.request(inst, topic, key, mailbox=mailbox, now=now)
+def _owe(
+    uow: UnitOfWork,
+    inst: InstallationId,
+    topic: Topic,
+    key: str,
+    mailbox: str,
+    now: datetime,
+    due_at: datetime | None = None,
+) -> list[Ring]:
+    due = uow.outbox.request(inst, topic, key, mailbox=mailbox, now=now, due_at=due_at)
     return [(inst, mailbox, Lane.NOW, max(0.0, (due - now).total_seconds()))]

@@ -40,6 +40,7 @@ from gateway.core.render import Rules
 from gateway.core.repositories import UnitOfWork
 from gateway.core.stories import Actor, Story
 from gateway.crash import crashpoint
+from gateway.services import held
 from gateway.services.access import OpenCalendar
 from gateway.services.context import Context, calendar_mailbox, crm_mailbox, event_id, style_of
 from gateway.services.reports import owe_report, ring_when_due
@@ -126,10 +127,10 @@ class _World:
 
     def carry_out(self, effect: fx.Effect) -> Any:
         match effect:
-            case fx.ReadTask():
-                return self.crm.get(self.loaded.task_id)
-            case fx.WriteTask():
-                return self._write_task(effect)
+            case fx.ReadTask() | fx.WriteTask():
+                return self._at_crm(effect)
+            case fx.AskLeave(place):
+                return self._ask_leave(place)
             case fx.FindHome(owner):
                 return self._find_home(owner)
             case fx.Save():
@@ -146,13 +147,24 @@ class _World:
 
     # --- the CRM ---
 
-    def _write_task(self, effect: fx.WriteTask) -> Any:
+    def _at_crm(self, effect: fx.ReadTask | fx.WriteTask) -> Any:
+        if isinstance(effect, fx.ReadTask):
+            return self.crm.get(self.loaded.task_id)
         try:
             return self.crm.patch(self.loaded.task_id, effect.changes, effect.version, effect.key)
         except StaleWrite as stale:
             return fx.Stale(stale.current)
         except Refused as refused:
             return fx.Refusing(refused.fields)
+
+    def _ask_leave(self, place: Place) -> fx.Leave:
+        """Where it is one of very many, the calendar itself must be there; then all of them wait for a word."""
+        leave = held.word_for(self.ctx, self.installation.id, self.loaded.id, place)
+        if leave is not None:
+            return leave
+        if self._is_target(place) and not self._call(place, lambda calendar: calendar.exists()):
+            raise self._whose(place, TargetGone("the calendar is not there"))
+        return held.hold(self.ctx, self.lease, self.connections[place.connection_id])
 
     # --- the calendar ---
 

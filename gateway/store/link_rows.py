@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time
 from typing import Any
 
 from sqlalchemy import Row
 
+from gateway.core.mass import ends_at
 from gateway.core.model import (
     ConnectionId,
-    Day,
-    Event,
     EventId,
     InstallationId,
     LinkId,
     LinkStatus,
     Memory,
-    Moment,
     Place,
     Reason,
     State,
@@ -74,6 +71,8 @@ class LinkRows:
             "leaving": places_out(link.leaving),
             "event_url": link.event_url,
             "synced_at": link.synced_at,
+            "doubted": link.doubted,
+            "held_id": link.held,
             "switched_on_before": link.switched_on_before,
             "last_number": link.memory.last_number,
             "seen_etag": event and event.etag,
@@ -133,21 +132,9 @@ class LinkRows:
             synced_at=row.synced_at,
             reported=row.reported,
             switched_on_before=row.switched_on_before,
+            doubted=row.doubted,
+            held=row.held_id,
         )
-
-
-def ends_at(event: Event) -> datetime | None:
-    """When the event is over, whole days by UTC; ``None``: a series, or later than a date can say."""
-    if event.recurring:
-        return None
-    try:
-        match event.start:
-            case Moment(at=at):
-                return at + event.length
-            case Day(date=day):
-                return datetime.combine(day, time(), UTC) + event.length
-    except OverflowError:
-        return None
 
 
 def _place(row: Row[Any]) -> Place | None:

@@ -80,7 +80,13 @@ class PgLinks:
         )
 
     def hint_event(
-        self, installation_id: InstallationId, link_id: LinkId, hint: EventHint, *, expected_rev: int | None
+        self,
+        installation_id: InstallationId,
+        link_id: LinkId,
+        hint: EventHint,
+        *,
+        expected_rev: int | None,
+        doubted: bool = False,
     ) -> bool:
         """Leave what the calendar told, if the memory is still at ``expected_rev`` (``None``: whatever it is)."""
         changed = self._transaction.execute(
@@ -90,6 +96,7 @@ class PgLinks:
                 "link": link_id,
                 "hint": self._rows.event_hint(installation_id, link_id, hint),
                 "rev": expected_rev,
+                "doubted": doubted,
             },
         )
         return changed.rowcount == 1
@@ -166,9 +173,28 @@ class PgLinks:
                 row.seen_number,
                 row.memory_rev,
                 row.ends_at,
+                row.held,
             )
             for row in rows
         ]
+
+    def doubts(self, installation_id: InstallationId, connection_id: ConnectionId) -> tuple[int, int]:
+        """How many of a connection's live events are doubted and not held yet, and how many there are."""
+        which = {"installation": installation_id, "connection": connection_id}
+        row = self._transaction.execute(sql.DOUBTS, which).one()
+        return row.doubted, row.all_of_them
+
+    def hold(
+        self, installation_id: InstallationId, connection_id: ConnectionId, held_id: str
+    ) -> Sequence[tuple[LinkId, TaskId]]:
+        """In one statement: all that ``doubts`` counts wait with this batch, and say so. Gives them."""
+        which = {"installation": installation_id, "connection": connection_id, "held": held_id}
+        return [(LinkId(row.id), TaskId(row.task_id)) for row in self._transaction.execute(sql.HOLD, which)]
+
+    def of_held(self, installation_id: InstallationId, held_id: str) -> Sequence[tuple[LinkId, TaskId]]:
+        """Live links that wait with a batch, or whose verdict is still to be carried out."""
+        which = {"installation": installation_id, "held": held_id}
+        return [(LinkId(row.id), TaskId(row.task_id)) for row in self._transaction.execute(sql.OF_HELD, which)]
 
     def of_connection(self, installation_id: InstallationId, connection_id: ConnectionId) -> Sequence[Link]:
         """Links whose event is, or waits to be, in this connection's calendar, dormant ones included.

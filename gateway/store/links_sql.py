@@ -35,7 +35,7 @@ WHERE installation_id = :installation AND id = :link
 """)
 
 HINT_EVENT = text("""
-UPDATE links SET event_hint = :hint, event_seq = event_seq + 1
+UPDATE links SET event_hint = :hint, event_seq = event_seq + 1, doubted = doubted OR :doubted
 WHERE installation_id = :installation AND id = :link
   AND (CAST(:rev AS bigint) IS NULL OR memory_rev = CAST(:rev AS bigint))
 """)
@@ -54,7 +54,8 @@ UPDATE links SET
     memory = :memory, memory_rev = memory_rev + 1, leaving = :leaving,
     event_url = :event_url, synced_at = :synced_at, switched_on_before = :switched_on_before,
     last_number = greatest(last_number, :last_number),
-    seen_etag = :seen_etag, seen_number = :seen_number, ends_at = :ends_at
+    seen_etag = :seen_etag, seen_number = :seen_number, ends_at = :ends_at,
+    doubted = CASE WHEN event_seq <> :read_event_seq THEN doubted ELSE :doubted END, held_id = :held_id
 WHERE installation_id = :installation AND id = :link
   AND NOT (status = 'dormant' AND task_seq <> :read_task_seq) -- gone dormant since it was read
 RETURNING memory_rev, task_seq, event_seq, task_version, owner_id, status, reported, task_hint, event_hint
@@ -75,7 +76,7 @@ WITH link AS (
     UPDATE links SET
         memory = NULL, memory_rev = memory_rev + 1, task_hint = NULL, event_hint = NULL,
         connection_id = NULL, calendar_id = NULL, event_id = NULL, event_url = NULL,
-        seen_etag = NULL, seen_number = NULL, ends_at = NULL
+        seen_etag = NULL, seen_number = NULL, ends_at = NULL, doubted = false, held_id = NULL
     WHERE installation_id = :installation AND id = :link
     RETURNING installation_id, id, task_id
 ), bodies AS (
@@ -93,8 +94,25 @@ SELECT id, task_id FROM link
 """)
 
 GLANCES = text("""
-SELECT id, task_id, event_id, seen_etag, seen_number, memory_rev, ends_at FROM links
+SELECT id, task_id, event_id, seen_etag, seen_number, memory_rev, ends_at, held_id IS NOT NULL AS held FROM links
 WHERE installation_id = :installation AND connection_id = :connection AND event_id <> '' AND status = 'live'
+""")
+
+DOUBTS = text("""
+SELECT count(*) FILTER (WHERE doubted AND held_id IS NULL) AS doubted, count(*) AS all_of_them FROM links
+WHERE installation_id = :installation AND connection_id = :connection AND event_id <> '' AND status = 'live'
+""")
+
+HOLD = text("""
+UPDATE links SET held_id = :held, state = 'pending', reason = 'held', reason_fields = '{}'
+WHERE installation_id = :installation AND connection_id = :connection AND event_id <> '' AND status = 'live'
+  AND doubted AND held_id IS NULL
+RETURNING id, task_id
+""")
+
+OF_HELD = text("""
+SELECT id, task_id FROM links WHERE installation_id = :installation AND held_id = :held AND status = 'live'
+ORDER BY task_id
 """)
 
 OF_CONNECTION = _SELECT.where(
@@ -128,7 +146,7 @@ WITH link AS (
         status = 'dormant', state = 'off', reason = :reason, reason_fields = '{}', switched_on_before = :remember,
         memory = NULL, memory_rev = memory_rev + 1,
         task_hint = NULL, task_seq = task_seq + 1, event_hint = NULL, event_seq = event_seq + 1,
-        seen_etag = NULL, seen_number = NULL, ends_at = NULL
+        seen_etag = NULL, seen_number = NULL, ends_at = NULL, doubted = false, held_id = NULL
     WHERE installation_id = :installation AND status = 'live' AND (
         -- A task that has gone to another owner only waits for its event to leave this calendar.
         (connection_id = :connection AND (owner_id IS NULL OR owner_id = (

@@ -14,7 +14,7 @@ from gateway.store.columns import a_json, a_switch, a_text, a_time, a_whole, bel
 
 metadata = MetaData()
 
-REVISION: Final = "0002"
+REVISION: Final = "0003"
 """The migration that these tables are at."""
 
 LEASE_NUMBERS = Sequence("lease_numbers", metadata=metadata)
@@ -76,8 +76,14 @@ CONNECTIONS = Table(
     a_time("read_at"),
     a_time("next_read_at"),
     a_time("since"),
+    a_time("unechoed_since"),  # our first write since the last push
     PrimaryKeyConstraint("installation_id", "id"),
     belongs_to("installations"),
+    Index(
+        "connections_unechoed",
+        "unechoed_since",
+        postgresql_where=text("status = 'connected' AND unechoed_since IS NOT NULL"),
+    ),
     Index(
         "connections_one_live_per_user",
         "installation_id",
@@ -136,6 +142,8 @@ LINKS = Table(
     a_time("synced_at"),
     a_text("reported", empty=True),
     a_switch("switched_on_before"),
+    a_switch("doubted"),
+    a_text("held_id", empty=True),
     # Copied out of the memory at each save: a pull need not open hundreds of memories, and numbers outlive the text.
     a_whole("last_number"),
     a_text("seen_etag", empty=True),
@@ -159,6 +167,7 @@ LINKS = Table(
         postgresql_where=text("connection_id IS NOT NULL"),
     ),
     Index("links_of_owner", "installation_id", "owner_id", postgresql_where=text("owner_id IS NOT NULL")),
+    Index("links_held", "installation_id", "held_id", postgresql_where=text("held_id IS NOT NULL")),
     # Ciphertext does not compress: a memory of usual size stays in its row instead of being tried, cut and moved out.
     postgresql_with={**_ROOM, "toast_tuple_target": "4096"},
 )
@@ -297,6 +306,37 @@ CONFLICTS = Table(
     Index("conflicts_of_link", "installation_id", "link_id"),
     Index("conflicts_in_order", "installation_id", "detected_at", "id"),
     Index("conflicts_open_by_age", "detected_at", postgresql_where=text("closed_at IS NULL")),
+)
+
+HELD = Table(
+    "held",
+    metadata,
+    a_text("installation_id"),
+    a_text("id"),
+    a_text("connection_id"),
+    a_text("user_id"),
+    a_text("state"),
+    a_time("made_at", empty=False),
+    a_time("decided_at"),
+    a_text("decided_by", empty=True),
+    PrimaryKeyConstraint("installation_id", "id"),
+    belongs_to("connections", "connection_id"),
+    Index(
+        "held_one_open_per_connection",
+        "installation_id",
+        "connection_id",
+        unique=True,
+        postgresql_where=text("state = 'open'"),
+    ),
+)
+
+DEPLOYMENT = Table(  # whose rows these are; at most one row
+    "deployment",
+    metadata,
+    a_text("id"),
+    a_time("paused_at"),
+    a_text("paused_reason", empty=True),
+    PrimaryKeyConstraint("id"),
 )
 
 ONE_USE = Table(

@@ -21,6 +21,7 @@ from gateway.core.ports import Clock
 from gateway.core.repositories import (
     Conflicts,
     Connections,
+    HeldBatches,
     Installations,
     Links,
     OneUse,
@@ -31,6 +32,7 @@ from gateway.core.repositories import (
 from gateway.store.conflicts import PgConflicts
 from gateway.store.connections import PgConnections
 from gateway.store.failures import Contended
+from gateway.store.held import PgHeldBatches
 from gateway.store.inbox import PgInbox
 from gateway.store.installations import PgInstallations
 from gateway.store.links import PgLinks
@@ -77,6 +79,7 @@ class PgUnitOfWork:
         self.outbox: Outbox = PgOutbox(open_, self._clock)
         self.timeline: Timeline = PgTimeline(open_)
         self.conflicts: Conflicts = PgConflicts(open_, vault)
+        self.held: HeldBatches = PgHeldBatches(open_)
         self.one_use: OneUse = PgOneUse(open_, vault)
         return self
 

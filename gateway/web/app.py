@@ -16,6 +16,7 @@ from gateway.core.errors import NotTrusted, OperatorFault
 from gateway.deployment import Gateway
 from gateway.web import assets, cli, docs, openapi
 from gateway.web.api_conflicts import conflicts
+from gateway.web.api_held import held
 from gateway.web.api_operating import operating
 from gateway.web.api_tasks import tasks
 from gateway.web.api_users import users
@@ -53,7 +54,7 @@ def create_app(gateway: Gateway) -> Flask:
     app.register_blueprint(webhooks.blueprint(gateway.ctx))
     app.add_template_global(assets.address, "asset")
     assets.missing()
-    for blueprint in (assets.assets, users, tasks, conflicts, operating, connect, personal, health, site):
+    for blueprint in (assets.assets, users, tasks, conflicts, held, operating, connect, personal, health, site):
         app.register_blueprint(blueprint)
     for group in cli.GROUPS:
         app.cli.add_command(group)

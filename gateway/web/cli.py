@@ -1,29 +1,26 @@
-"""The operator's commands: ``flask --app wsgi installations ...``, ``rotate-keys``, ``parked``, ``replay``.
+"""The operator's commands: ``flask --app wsgi installations ...``, ``rotate-keys``; more in ``cli_operating``.
 
 Secrets come from the environment and are printed once, to standard output alone.
 """
 
 from __future__ import annotations
 
-import functools
 import json
 import os
-from collections.abc import Callable, Sequence
-from typing import Any, Final, ParamSpec, TypeVar
+from collections.abc import Sequence
+from typing import Any, Final
 
 import click
 from flask.cli import with_appcontext
 
-from gateway.core.errors import Forbidden, GatewayError, NotReadable, TryLater, Unauthorised
 from gateway.core.installing import Outcome, Step
-from gateway.core.records import Parked
-from gateway.core.repositories import StoreDown
 from gateway.services import installations as use
 from gateway.services.context import door_url
 from gateway.settings import named
 from gateway.web import installation_settings
-from gateway.web.api import told_time
+from gateway.web.cli_operating import COMMANDS
 from gateway.web.door import context, gateway
+from gateway.web.plainly import plainly
 
 _OUTCOMES: Final = {
     Outcome.DONE: "done:",
@@ -36,31 +33,6 @@ _ADMIN: Final = click.option(
     metavar="NAME",
     help="The variable with an administrator's credentials in the CRM: used once, for its fields, and not kept.",
 )
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-_WORDS: Final[dict[type[Exception], str]] = {
-    use.NoSuchInstallationError: "There is no installation with this key.",
-    StoreDown: "The database does not answer. Is DATABASE_URL right, and has `alembic upgrade head` been run?",
-    Unauthorised: "The CRM does not accept the credentials.",
-    Forbidden: "The CRM does not allow this with the credentials it was given.",
-    TryLater: "The CRM does not answer as it should just now.",
-}
-
-
-def _plainly(command: Callable[P, R]) -> Callable[P, R]:
-    """Failures as one line and exit status 1, without a trace."""
-
-    @functools.wraps(command)
-    def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return command(*args, **kwargs)
-        except (GatewayError, StoreDown, use.NoSuchInstallationError, use.SecretByCrmError) as error:
-            words = next((words for kind, words in _WORDS.items() if isinstance(error, kind)), str(error))
-            raise click.ClickException(words) from error
-
-    return run
 
 
 @click.group("installations")
@@ -77,7 +49,7 @@ def installations() -> None:
 @click.option("--door", metavar="KEY", help="For a CRM whose app has one webhook URL for all accounts: the key in it.")
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
 @with_appcontext
-@_plainly
+@plainly
 def add(
     name: str,
     adapter: str,
@@ -133,7 +105,7 @@ def _print(shown: dict[str, Any], *, as_json: bool) -> None:
 @click.argument("key")
 @_ADMIN
 @with_appcontext
-@_plainly
+@plainly
 def install(key: str, admin_env: str | None) -> None:
     """Make the CRM's fields and webhooks, or what is missing of them. Run again it changes nothing."""
     steps = use.install(context(), key, _secret_in(admin_env))
@@ -150,12 +122,13 @@ def _fail_if_broken(steps: Sequence[Step]) -> None:
 @click.argument("key")
 @click.argument("pairs", nargs=-1, required=True, metavar="NAME=VALUE...")
 @with_appcontext
-@_plainly
+@plainly
 def change(key: str, pairs: tuple[str, ...]) -> None:
     """Change settings; an empty value takes one away.
 
     crm_name, default_minutes, busy (true or false), colours.<priority>, done_colour, frame_origins, return_urls,
-    pages_url (where its pages are, if not at the base URL), priorities.<its word>, statuses.<its word>.
+    pages_url (where its pages are, if not at the base URL), priorities.<its word>, statuses.<its word>,
+    held_decided_by (person or operator).
     """
     changed = use.change_settings(context(), key, installation_settings.read(pairs))
     _print(dict(sorted(changed.settings.items())), as_json=True)
@@ -163,7 +136,7 @@ def change(key: str, pairs: tuple[str, ...]) -> None:
 
 @installations.command("list")
 @with_appcontext
-@_plainly
+@plainly
 def show_all() -> None:
     """One line each: key, status, adapter, base URL, name."""
     with context().store.begin() as uow:
@@ -176,7 +149,7 @@ def show_all() -> None:
 @installations.command("check")
 @click.argument("key")
 @with_appcontext
-@_plainly
+@plainly
 def check(key: str) -> None:
     """Look in the CRM for what is missing or broken; nothing is changed."""
     steps = use.check(context(), key)
@@ -187,7 +160,7 @@ def check(key: str) -> None:
 @installations.command("rotate-secret")
 @click.argument("key")
 @with_appcontext
-@_plainly
+@plainly
 def rotate_secret(key: str) -> None:
     """Make a new webhook secret; the one before stays valid for 24 hours."""
     rotated = use.rotate_secret(context(), key)
@@ -200,7 +173,7 @@ def rotate_secret(key: str) -> None:
 @installations.command("pause")
 @click.argument("key")
 @with_appcontext
-@_plainly
+@plainly
 def pause(key: str) -> None:
     """Let changes wait."""
     use.pause(context(), key)
@@ -210,7 +183,7 @@ def pause(key: str) -> None:
 @installations.command("resume")
 @click.argument("key")
 @with_appcontext
-@_plainly
+@plainly
 def resume(key: str) -> None:
     """Go on with what waited."""
     use.resume(context(), key)
@@ -221,7 +194,7 @@ def resume(key: str) -> None:
 @click.argument("key")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @with_appcontext
-@_plainly
+@plainly
 def remove(key: str, *, yes: bool) -> None:
     """Disconnect everybody and take no webhooks any more."""
     found = use.by_key(context(), key)
@@ -231,12 +204,12 @@ def remove(key: str, *, yes: bool) -> None:
     click.echo(f"Removed; {ended} connections ended.")
 
 
-# --- keys and parked work -------------------------------------------------------------------------------------------
+# --- keys ------------------------------------------------------------------------------------------------------------
 
 
 @click.command("rotate-keys")
 @with_appcontext
-@_plainly
+@plainly
 def rotate_keys() -> None:
     """Encrypt everything anew under the first of TOKEN_KEYS; says how much is left. Safe to stop and begin again."""
     progress = (0, 0, 0)
@@ -250,37 +223,5 @@ def rotate_keys() -> None:
         click.echo("The older keys may be taken out of TOKEN_KEYS.")
 
 
-@click.command("parked")
-@click.option("--installation", "key", metavar="KEY", help="Only this one's.")
-@with_appcontext
-@_plainly
-def parked(key: str | None) -> None:
-    """Work set aside after it kept failing, one line each: installation, topic, key, attempts, since, reason."""
-    for one in use.parked(context(), key):
-        since = told_time(one.parked_at) or ""
-        click.echo("\t".join([one.installation_id, one.topic.value, one.key, str(one.attempts), since, one.reason]))
-
-
-@click.command("replay")
-@click.option("--installation", "key", metavar="KEY", help="Only this one's.")
-@click.option("--topic", help="Only this kind of work.")
-@click.option("--key", "work_key", help="Only the work about this link, connection or installation.")
-@click.option("--reason", help="Only what was parked for this reason.")
-@click.option("--all", "everything", is_flag=True, help="All of it.")
-@with_appcontext
-@_plainly
-def replay(key: str | None, topic: str | None, work_key: str | None, reason: str | None, *, everything: bool) -> None:
-    """Try parked work again; what is done is decided from the present state."""
-    wanted = {"topic": topic, "key": work_key, "reason": reason}
-    if not everything and key is None and not any(wanted.values()):
-        raise NotReadable("replay", "say which work: --installation, --topic, --key, --reason, or --all")
-    chosen = [one for one in use.parked(context(), key) if _fits(one, wanted)]
-    click.echo(f"{use.replay(context(), chosen)} taken up again.")
-
-
-def _fits(one: Parked, wanted: dict[str, str | None]) -> bool:
-    return all(value is None or str(getattr(one, name)) == value for name, value in wanted.items())
-
-
-GROUPS: Final[tuple[click.Command, ...]] = (installations, rotate_keys, parked, replay)
+GROUPS: Final[tuple[click.Command, ...]] = (installations, rotate_keys, *COMMANDS)
 """What ``flask --app wsgi`` gets beside Flask's own."""

@@ -20,6 +20,7 @@ from gateway.core.repositories import StoreDown
 from gateway.services.conflicts import MovedOnError, NoSuchConflictError
 from gateway.services.connect import NoConnectionError
 from gateway.services.consent import CONNECT, FLOW, SpentError
+from gateway.services.held import DecidedError, NoSuchBatchError
 from gateway.services.tasks import NoSuchTaskError, SwitchInCrmError
 from gateway.web.fields import Fault, faults_of
 from gateway.web.security import NotFromHere
@@ -80,6 +81,8 @@ _TABLE: dict[type[BaseException], Failure] = {
     ),
     NoSuchTaskError: Failure(404, "unknown_task", "No such task", "It never had sync switched on, or does not exist."),
     NoSuchConflictError: Failure(404, "unknown_conflict", "No such conflict"),
+    NoSuchBatchError: Failure(404, "unknown_batch", "No such held change"),
+    DecidedError: Failure(409, "decided", "It was decided already", "Somebody has said the opposite in between."),
     NoConnectionError: Failure(404, "not_connected", "No calendar is connected", "Make a connect link for this user."),
     SwitchInCrmError: Failure(
         409, "switch_in_crm", "The switch is the CRM's own", "Switch sync on at the task in the CRM."

@@ -87,6 +87,15 @@ def _list_of(good: Callable[[str], bool], hint: str) -> Callable[[str, str], lis
     return read_list
 
 
+def _one_of(*words: str) -> Callable[[str, str], str]:
+    def read_word(name: str, value: str) -> str:
+        if value not in words:
+            raise NotReadable(name, "write " + " or ".join(words))
+        return value
+
+    return read_word
+
+
 _READERS: Mapping[str, Callable[[str, str], Any]] = {
     "crm_name": _text,
     "default_minutes": _minutes,
@@ -94,6 +103,7 @@ _READERS: Mapping[str, Callable[[str, str], Any]] = {
     "done_colour": _text,
     "pages_url": _address,
     "frame_origins": _list_of(is_origin, "give origins such as https://crm.example, comma between"),
+    "held_decided_by": _one_of("person", "operator"),
     "return_urls": _list_of(
         lambda url: parsed(url) is not None, "give addresses or origins such as https://crm.example, comma between"
     ),

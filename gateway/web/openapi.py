@@ -42,6 +42,7 @@ _PATH_PARAMETERS: Final = {
     "uid": "The CRM's id of a user.",
     "tid": "The CRM's id of a task.",
     "cid": "A conflict's id.",
+    "hid": "The id of a held batch.",
     "id": "Its id.",
 }
 _MEANINGS: Final = {

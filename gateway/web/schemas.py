@@ -8,6 +8,7 @@ from typing import Any
 from marshmallow import ValidationError, fields, validate, validates_schema
 
 from gateway.core.model import ConnectionStatus, Reason, State
+from gateway.core.records import HeldState
 from gateway.core.stories import Actor
 from gateway.web.fields import Flag, Id, Instant, Open, Strict, Text
 
@@ -257,6 +258,24 @@ class ParkedList(Open):
     """All parked work."""
 
     parked = fields.List(fields.Nested(ParkedItem), required=True)
+
+
+class HeldItem(Open):
+    """A mass change in one calendar that waits, or has waited, for a yes."""
+
+    id = Text(required=True)
+    user_id = Text(required=True, metadata=_about("In whose calendar."))
+    state = Text(required=True, validate=validate.OneOf([state.value for state in HeldState]))
+    tasks = fields.List(Text(), required=True, metadata=_about("The tasks that still wait with it."))
+    made_at = Instant(required=True)
+    decided_at = Instant(required=True, allow_none=True)
+    decided_by = Text(required=True, allow_none=True, validate=validate.OneOf(["person", "operator", "crm", None]))
+
+
+class HeldList(Open):
+    """What waits for a yes."""
+
+    held = fields.List(fields.Nested(HeldItem), required=True)
 
 
 class ProblemField(Open):

@@ -66,6 +66,7 @@ class Ground:
         self.late: list[fx.InsertEvent | fx.PatchEvent] = []
         self.hiccups: set[str] = set()
         self.vague = False
+        self.asked_leave = fx.Leave(fx.Word.YES)
         self._lied: set[str] = set()
         self.calls: list[fx.Effect] = []
         self.outcome: dict[Field, Any] | None = None

@@ -95,6 +95,10 @@ class Judge:
                 self._agree(name, after[name])
         self._claimed(owed.agreed)
 
+    def as_if_task_had(self, name: Field, value: Any) -> None:
+        """Somebody's word: the task counts as if it had held this (B24)."""
+        self._task_had[name].append(value)
+
     def task_written(self, task: Task, owed: OwedTask) -> None:
         told = {Field.TITLE: owed.changes.title, Field.DUE: owed.changes.due}
         for name, value in told.items():

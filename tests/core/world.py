@@ -112,8 +112,9 @@ class World(Ground):
 
     def carry_out(self, effect: fx.Effect) -> Any:
         match effect:
-            case fx.ReadTask():
-                return TaskGone() if self._hiccup("task") else self.task
+            case fx.ReadTask() | fx.AskLeave():
+                told = TaskGone() if self._hiccup("task") else self.task
+                return told if isinstance(effect, fx.ReadTask) else self.asked_leave
             case fx.WriteTask():
                 return self._write_task(effect)
             case fx.FindHome(owner):

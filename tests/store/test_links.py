@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from gateway.core.errors import AlreadyExists, LeaseLost
+from gateway.core.mass import ends_at
 from gateway.core.model import (
     Absence,
     Cause,
@@ -33,7 +34,6 @@ from gateway.core.model import (
     UserId,
 )
 from gateway.core.records import Arrival, Link, LinkGlance, ReadAgain, TaskHint
-from gateway.store.link_rows import ends_at
 from gateway.store.links import PgLinks
 from gateway.store.unit_of_work import PgStore
 from gateway.store.vault import Vault, VaultError

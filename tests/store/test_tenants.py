@@ -28,6 +28,7 @@ from gateway.core.records import (
     Arrival,
     Connection,
     Entry,
+    HeldState,
     Installation,
     InstallationStatus,
     Lease,
@@ -60,7 +61,7 @@ from tests.store.rows import (
 OWNED = (Installation, Connection, Link, Subscription, Lease)
 """Records that name their installation themselves."""
 
-EMPTY: tuple[Any, ...] = (None, False, 0, [], (), set(), ([], None), LedgerCount())
+EMPTY: tuple[Any, ...] = (None, False, 0, (0, 0), [], (), set(), ([], None), LedgerCount())
 GIVES_OF_ITS_OWN = {"inbox.record", "outbox.request", "outbox.take", "links.add"}
 """These make a row of the caller's own under the same name, and tell of that."""
 
@@ -158,6 +159,9 @@ def arguments(filled: dict[str, Any]) -> dict[str, Any]:
         "kind": "connect",
         "token": "x",
         "payload": {},
+        "held_id": "h-1",
+        "decided_by": "crm",
+        "doubted": True,
     }
 
 
@@ -167,6 +171,7 @@ PER_METHOD: dict[str, dict[str, Any]] = {
     "links.hint_task": {"status": LinkStatus.OFF, "hint": a_task()},
     "links.hint_event": {"hint": an_event()},
     "links.set_state": {"reason": Reason.HELD},
+    "held.decide": {"state": HeldState.APPROVED},
     "links.make_dormant": {"reason": Reason.DISCONNECTED},
     "conflicts.close": {"fields": None},
 }

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.core.records import Installation, InstallationStatus
 from gateway.web import schemas
-from tests.web.bench import ADA, Bench
+from tests.web.bench import ADA, Bench, Browser
 
 
 def parked(bench: Bench, task_id: str = "t-1", reason: str = "forbidden", of: Installation | None = None) -> str:
@@ -70,3 +70,18 @@ def test_b26_a_choice_of_it_is_replayed(bench: Bench, which: dict[str, Any], cou
 def test_what_to_replay_must_be_said(bench: Bench) -> None:
     assert bench.api("POST", "/v1/parked/replay", {}).status_code == 400
     assert bench.api("POST", "/v1/parked/replay", {"task": "t-1", "reason": "x"}).status_code == 400
+
+
+def test_b24_batches_of_another_tenant_do_not_exist(bench: Bench) -> None:
+    Browser(bench).connect(bench.link())
+    connection = bench.connection()
+    with bench.store.begin() as uow:
+        batch = uow.held.open(bench.acme.id, connection.id, connection.user_id, bench.clock.now())
+        uow.commit()
+    assert bench.api("GET", "/v1/held").get_json() == {"held": []}, "no task waits with it"
+    for word in ("approve", "drop"):
+        assert bench.api("POST", f"/v1/held/{batch}/{word}", token=bench.other_token).status_code == 404
+    told = bench.api("POST", f"/v1/held/{batch}/drop")
+    assert (told.status_code, told.get_json()["state"], told.get_json()["user_id"]) == (200, "dropped", ADA)
+    schemas.HeldItem().load(told.get_json())
+    assert bench.api("POST", f"/v1/held/{batch}/approve").get_json()["code"] == "decided"

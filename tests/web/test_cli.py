@@ -293,3 +293,23 @@ def test_all_parked_work_of_one_installation_is_replayed(bench: Bench) -> None:
     assert (
         run(bench, "replay", "--installation", bench.acme.key, "--topic", "sync").output.strip() == "1 taken up again."
     )
+
+
+def test_b24_held_changes_are_listed_approved_and_dropped(bench: Bench, browser: Browser) -> None:
+    browser.connect(bench.link())
+    own, key = bench.connection(), bench.acme.key
+    link = bench.task()
+    with bench.store.begin() as uow:
+        batch = uow.held.open(own.installation_id, own.id, own.user_id, bench.clock.now())
+        found = uow.links.get(own.installation_id, link.id)
+        assert found is not None
+        uow.links.save(replace(found, held=batch), read_task_seq=found.task_seq, read_event_seq=found.event_seq)
+        uow.commit()
+    assert run(bench, "held", "list").output.split("\t")[0] == batch
+    assert run(bench, "held", "list", "--installation", bench.other.key).output == ""
+    assert "no such held change" in run(bench, "held", "approve", bench.other.key, batch).output
+    done = run(bench, "held", "approve", key, batch)
+    assert (done.exit_code, done.output) == (0, "Approved: 1 tasks follow their calendar.\n")
+    refused = run(bench, "held", "drop", key, batch)
+    assert (refused.exit_code, "opposite" in refused.output) == (1, True)
+    assert run(bench, "held", "list").output == ""
