@@ -38,9 +38,11 @@ class Outbox(Protocol):
         now: datetime,
         lane: Lane = Lane.NOW,
         due_at: datetime | None = None,
+        since: datetime | None = None,
     ) -> datetime:
         """Owe it. The first request runs at once; one that comes while it runs, or within 1 s after, becomes one more
-        run at 1 s after that run's end. A parked row is owed again. Gives the time it is due."""
+        run at 1 s after that run's end. A parked row is owed again. ``since``: when what asks for it was heard, where
+        that is not now. Gives the time it is due."""
 
     def lease(self, installation_id: InstallationId, mailbox: str, lane: Lane, now: datetime) -> Lease | None:
         """Take the oldest due row of a mailbox, if fewer than its limit are taken (``cal:`` 2, of them at most 1 of
@@ -86,6 +88,9 @@ class Outbox(Protocol):
 
     def replay(self, installation_id: InstallationId, topic: Topic, key: str, now: datetime) -> bool:
         """Owe a parked row again; ``False``: there is none."""
+
+    def drop_parked(self, installation_id: InstallationId, topic: Topic, key: str) -> bool:
+        """Owe a parked row no more; ``False``: there is none."""
 
     def drop_settled(self, before: datetime, limit: int) -> int:
         """Retention of rows that owe nothing."""

@@ -42,6 +42,8 @@ from gateway.core.records import (
     Subscription,
     TaskHint,
 )
+from gateway.core.reflecting import Reflections
+from gateway.core.survey import Survey
 
 
 class Installations(Protocol):
@@ -344,6 +346,22 @@ class OneUse(Protocol):
         """Retention."""
 
 
+class SignIns(Protocol):
+    """The operator's sign-ins that failed. ``who``: a hash of where from."""
+
+    def failed(self, who: str, at: datetime) -> None:
+        """Somebody gave a wrong password."""
+
+    def failures(self, who: str | None, since: datetime, limit: int) -> tuple[int, datetime | None]:
+        """How often since then, counting to ``limit``, and when last; ``None``: by anybody."""
+
+    def forgive(self, who: str) -> None:
+        """The right password was given."""
+
+    def drop_old(self, before: datetime, limit: int) -> int:
+        """Retention."""
+
+
 class UnitOfWork(Protocol):
     """One transaction."""
 
@@ -357,6 +375,9 @@ class UnitOfWork(Protocol):
     conflicts: Conflicts
     held: HeldBatches
     one_use: OneUse
+    reflections: Reflections
+    survey: Survey
+    sign_ins: SignIns
 
     def __enter__(self) -> Self:
         """Begin."""

@@ -116,11 +116,12 @@ def _leave(
     """One commit: a hint at each link with news, its run owed, the pull paid off."""
     inst, now = connection.installation_id, ctx.clock.now()
     mailbox = calendar_mailbox(connection.id)
+    heard_at = lease.first_owed_at if lease.lane is Lane.NOW else now  # nobody called for the daily look
     with ctx.store.begin() as uow:
         uow.outbox.hold(lease)
         again = False
         for one in found:
-            again |= not _hint(ctx, uow, connection, one, mailbox)
+            again |= not _hint(ctx, uow, connection, one, mailbox, heard_at)
         # In the order in which a push that comes in at this moment does: else the two wait for each other.
         _remember(ctx, uow, connection, started, full=full)
         uow.connections.count(inst, connection.id, LedgerCount(read=read))
@@ -136,7 +137,9 @@ def _leave(
         uow.commit()
 
 
-def _hint(ctx: Context, uow: UnitOfWork, connection: Connection, one: _Found, mailbox: str) -> bool:
+def _hint(
+    ctx: Context, uow: UnitOfWork, connection: Connection, one: _Found, mailbox: str, heard_at: datetime
+) -> bool:
     """Leave the reading, unless the link's own run has written since the list was asked for: then compare afresh.
     ``False``: it cannot be told which is newer, so the calendar is looked at once more."""
     inst, now, glance = connection.installation_id, ctx.clock.now(), one.glance
@@ -146,7 +149,7 @@ def _hint(ctx: Context, uow: UnitOfWork, connection: Connection, one: _Found, ma
         return link is None or (isinstance(one.hint, Event) and one.hint.etag == seen)
     story = Story.PUSH_FOUND_CHANGE if isinstance(one.hint, Event) else Story.PUSH_FOUND_ABSENCE
     uow.timeline.add(inst, glance.task_id, Entry(now, Actor.CALENDAR.value, story.value, {}))
-    due = uow.outbox.request(inst, Topic.SYNC, glance.id, mailbox=mailbox, now=now)
+    due = uow.outbox.request(inst, Topic.SYNC, glance.id, mailbox=mailbox, now=now, since=heard_at)
     ring_when_due(ctx, uow, inst, mailbox, Lane.NOW, (due - now).total_seconds())
     return True
 

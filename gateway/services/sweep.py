@@ -11,6 +11,7 @@ from datetime import timedelta
 from gateway.core.model import ConnectionStatus
 from gateway.core.ports import Lane
 from gateway.core.records import Installation, InstallationStatus, Topic
+from gateway.core.reflecting import SLOT
 from gateway.core.schedule import next_safety_read
 from gateway.services.catch_up import owe_catch_up
 from gateway.services.connect import GRACE, give_up_waiting
@@ -28,6 +29,9 @@ CONFLICTS_LAST = timedelta(days=30)
 BODIES_LAST = timedelta(days=7)
 ROWS_LAST = timedelta(days=90)
 IDLE_ROWS_LAST = timedelta(hours=1)
+TIMES_LAST = timedelta(days=8)
+FAILED_SIGN_INS_LAST = timedelta(days=1)
+FOLDED_AT_ONCE = 5_000
 
 
 def ring_due(ctx: Context) -> int:
@@ -130,11 +134,15 @@ def end_waiting(ctx: Context) -> int:
 
 
 def forget(ctx: Context) -> None:
-    """Retention: raw bodies after 7 days, deliveries and timeline after 90, used-up and settled rows soon."""
+    """Retention: raw bodies after 7 days, deliveries and timeline after 90, measured times after 8, used-up and settled
+    rows soon."""
     now = ctx.clock.now()
     with ctx.store.begin() as uow:
         uow.inbox.drop_old(now - BODIES_LAST, now - ROWS_LAST, BATCH)
         uow.timeline.drop_old(now - ROWS_LAST, BATCH)
         uow.one_use.drop_expired(now, BATCH)
         uow.outbox.drop_settled(now - IDLE_ROWS_LAST, BATCH)
+        uow.reflections.fold(now - SLOT, SLOT, FOLDED_AT_ONCE)
+        uow.reflections.drop_old(now - TIMES_LAST, BATCH)
+        uow.sign_ins.drop_old(now - FAILED_SIGN_INS_LAST, BATCH)
         uow.commit()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, assert_never
 
 from gateway.core import effects as fx
@@ -34,8 +34,9 @@ from gateway.core.model import (
     Reason,
     UserId,
 )
-from gateway.core.ports import Calendar, Crm, Mark
+from gateway.core.ports import Calendar, Crm, Lane, Mark
 from gateway.core.records import Connection, Entry, Installation, Lease, LedgerCount, Link, Topic
+from gateway.core.reflecting import Direction
 from gateway.core.render import Rules
 from gateway.core.repositories import UnitOfWork
 from gateway.core.stories import Actor, Story
@@ -124,6 +125,8 @@ class _World:
     home: _Home | None = None
     read: int = 0
     written: int = 0
+    accepted: list[tuple[Direction, ConnectionId, datetime]] = field(default_factory=list)
+    """Writes that the other side has taken since the last save, and when (B27)."""
 
     def carry_out(self, effect: fx.Effect) -> Any:
         match effect:
@@ -151,11 +154,17 @@ class _World:
         if isinstance(effect, fx.ReadTask):
             return self.crm.get(self.loaded.task_id)
         try:
-            return self.crm.patch(self.loaded.task_id, effect.changes, effect.version, effect.key)
+            patched = self.crm.patch(self.loaded.task_id, effect.changes, effect.version, effect.key)
         except StaleWrite as stale:
             return fx.Stale(stale.current)
         except Refused as refused:
             return fx.Refusing(refused.fields)
+        if self.loaded.place is not None:
+            self._note_accepted(Direction.TO_CRM, self.loaded.place)
+        return patched
+
+    def _note_accepted(self, direction: Direction, place: Place) -> None:
+        self.accepted.append((direction, place.connection_id, self.ctx.clock.now()))
 
     def _ask_leave(self, place: Place) -> fx.Leave:
         """Where it is one of very many, the calendar itself must be there; then all of them wait for a word."""
@@ -205,19 +214,23 @@ class _World:
         place = effect.place
         mark = Mark(self.connections[place.connection_id].tag, self.loaded.id)
         try:
-            return self._call(place, lambda c: c.insert(place.event_id, mark, effect.write))
+            inserted = self._call(place, lambda c: c.insert(place.event_id, mark, effect.write))
         except AlreadyExists:
             return fx.Taken()
+        self._note_accepted(Direction.TO_CALENDAR, place)
+        return inserted
 
     def _patch(self, effect: fx.PatchEvent) -> Any:
         self.written += 1
         place = effect.place
         try:
-            return self._call(place, lambda c: c.patch(place.event_id, effect.write, effect.etag))
+            patched = self._call(place, lambda c: c.patch(place.event_id, effect.write, effect.etag))
         except StaleWrite:
             return fx.Stale()
         except EventGone:
             return fx.Missing()
+        self._note_accepted(Direction.TO_CALENDAR, place)
+        return patched
 
     def _take_away(self, effect: fx.DeleteEvent | fx.MoveEvent) -> Any:
         if isinstance(effect, fx.MoveEvent):
@@ -238,6 +251,8 @@ class _World:
             if self._is_target(place):
                 raise self._whose(place, gone) from gone
             log.info("the old calendar is gone, and the event with it", extra={"link": self.loaded.id})
+        else:
+            self._note_accepted(Direction.TO_CALENDAR, place)
         return None
 
     def _move(self, place: Place, to: Place) -> Any:
@@ -330,6 +345,7 @@ class _World:
             if entries:
                 uow.timeline.add(inst, link.task_id, *entries)
             self._count(uow, link)
+            self._keep_times(uow)
             if save.final:
                 owe_report(ctx, uow, link)
                 if link.leaving:
@@ -352,6 +368,14 @@ class _World:
             return False
         found = uow.connections.of_user(self.installation.id, owner)
         return _home_of(found and uow.connections.lock(self.installation.id, found.id)) != self.home
+
+    def _keep_times(self, uow: UnitOfWork) -> None:
+        """How long what was accepted took since our door heard of it. A backfill has no such moment."""
+        if self.lease.lane is Lane.NOW:
+            for direction, whose, at in self.accepted:
+                provider = self.connections[whose].provider if whose in self.connections else ""
+                uow.reflections.add(provider, direction, at - self.lease.first_owed_at, at)
+        self.accepted.clear()
 
     def _count(self, uow: Any, link: Link) -> None:
         place = link.place or self.loaded.place

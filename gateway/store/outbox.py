@@ -53,8 +53,10 @@ class PgOutbox:
         now: datetime,
         lane: Lane = Lane.NOW,
         due_at: datetime | None = None,
+        since: datetime | None = None,
     ) -> datetime:
         """Owe it; see the port. One statement. For a row that is taken: the earliest time it can be due."""
+        wanted = now if due_at is None else max(now, due_at)
         asked: datetime = self._transaction.execute(
             sql.REQUEST,
             {
@@ -65,7 +67,8 @@ class PgOutbox:
                 "lane": lane.value,
                 "now": now,
                 "soon": _soon(topic, now),
-                "wanted": now if due_at is None else max(now, due_at),
+                "wanted": wanted,
+                "since": wanted if since is None else since,
             },
         ).scalar_one()
         return asked
@@ -170,6 +173,11 @@ class PgOutbox:
         """Owe a parked row again; ``False``: there is none."""
         which = {"installation": installation_id, "topic": topic.value, "key": key, "now": now}
         return self._transaction.execute(sql.REPLAY, which).rowcount == 1
+
+    def drop_parked(self, installation_id: InstallationId, topic: Topic, key: str) -> bool:
+        """Owe a parked row no more; ``False``: there is none."""
+        which = {"installation": installation_id, "topic": topic.value, "key": key}
+        return self._transaction.execute(sql.DROP_PARKED, which).rowcount == 1
 
     def drop_settled(self, before: datetime, limit: int) -> int:
         """Retention of rows that owe nothing, and of pauses that are over."""

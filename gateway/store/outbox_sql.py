@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 REQUEST = text("""
 INSERT INTO outbox AS o (installation_id, topic, key, mailbox, lane, generation, due_at, first_owed_at)
-VALUES (:installation, :topic, :key, :mailbox, :lane, 1, :wanted, :now)
+VALUES (:installation, :topic, :key, :mailbox, :lane, 1, :wanted, :since)
 ON CONFLICT (installation_id, topic, key) DO UPDATE SET
     generation = o.generation + 1,
     mailbox = excluded.mailbox,
@@ -23,6 +23,8 @@ ON CONFLICT (installation_id, topic, key) DO UPDATE SET
     lane = CASE WHEN o.due_at IS NOT NULL AND o.lane = 'now' THEN o.lane ELSE excluded.lane END,
     again_at = CASE WHEN o.lease_no IS NOT NULL AND o.lease_until > clock_timestamp()
         THEN least(o.again_at, greatest(excluded.due_at, :soon)) END,
+    again_since = CASE WHEN o.lease_no IS NOT NULL AND o.lease_until > clock_timestamp()
+        THEN least(o.again_since, excluded.first_owed_at) END,
     due_at = CASE
         WHEN o.lease_no IS NOT NULL AND o.lease_until > clock_timestamp() THEN o.due_at
         -- Backing off, and nothing can be taken anyway: the new request is no reason to hurry.
@@ -33,7 +35,12 @@ ON CONFLICT (installation_id, topic, key) DO UPDATE SET
         ELSE least(o.due_at, greatest(excluded.due_at, CASE WHEN o.settled_at IS NOT NULL
             THEN least(o.settled_at + (CAST(:soon AS timestamptz) - CAST(:now AS timestamptz)), :soon) END))
     END,
-    first_owed_at = CASE WHEN o.due_at IS NULL THEN excluded.first_owed_at ELSE o.first_owed_at END,
+    -- What is asked for while a run goes on is the next run's story.
+    first_owed_at = CASE
+        WHEN o.due_at IS NULL THEN excluded.first_owed_at
+        WHEN o.lease_no IS NOT NULL AND o.lease_until > clock_timestamp() THEN o.first_owed_at
+        ELSE least(o.first_owed_at, excluded.first_owed_at)
+    END,
     attempts = CASE WHEN o.due_at IS NULL THEN 0 ELSE o.attempts END,
     reason = CASE WHEN o.due_at IS NULL THEN NULL ELSE o.reason END,
     parked_at = NULL
@@ -63,7 +70,8 @@ UPDATE outbox AS o SET
     attempts = o.attempts + CASE WHEN o.lease_no IS NULL THEN 0 ELSE 1 END,
     lease_no = nextval('lease_numbers'),
     lease_until = clock_timestamp() + :lease_for,
-    again_at = NULL
+    again_at = NULL,
+    again_since = NULL
 FROM next
 WHERE o.installation_id = next.installation_id AND o.topic = next.topic AND o.key = next.key
 RETURNING o.topic, o.key, o.mailbox, o.lane, o.lease_no, o.generation, o.attempts, o.first_owed_at, o.lease_until
@@ -82,6 +90,7 @@ ON CONFLICT (installation_id, topic, key) DO UPDATE SET
     first_owed_at = CASE WHEN o.due_at IS NULL THEN excluded.first_owed_at ELSE o.first_owed_at END,
     due_at = coalesce(o.due_at, excluded.due_at),
     again_at = NULL,
+    again_since = NULL,
     parked_at = NULL,
     lease_no = excluded.lease_no,
     lease_until = excluded.lease_until
@@ -97,8 +106,9 @@ FOR KEY SHARE
 
 SETTLE = text("""
 UPDATE outbox SET
-    lease_no = NULL, lease_until = NULL, again_at = NULL, attempts = 0, reason = NULL, settled_at = :now,
-    first_owed_at = CASE WHEN generation > :generation THEN :now ELSE first_owed_at END,
+    lease_no = NULL, lease_until = NULL, again_at = NULL, again_since = NULL, attempts = 0, reason = NULL,
+    settled_at = :now,
+    first_owed_at = CASE WHEN generation > :generation THEN coalesce(again_since, :now) ELSE first_owed_at END,
     due_at = CASE WHEN generation > :generation THEN greatest(again_at, :soon) END
 WHERE installation_id = :installation AND topic = :topic AND key = :key AND lease_no = :number
 RETURNING due_at
@@ -106,7 +116,7 @@ RETURNING due_at
 
 POSTPONE = text("""
 UPDATE outbox SET
-    lease_no = NULL, lease_until = NULL, again_at = NULL, due_at = :until, reason = :reason,
+    lease_no = NULL, lease_until = NULL, again_at = NULL, again_since = NULL, due_at = :until, reason = :reason,
     attempts = attempts + :failed, mailbox = CASE WHEN mailbox = :was THEN :mailbox ELSE mailbox END
 WHERE installation_id = :installation AND topic = :topic AND key = :key AND lease_no = :number
 RETURNING due_at
@@ -114,9 +124,9 @@ RETURNING due_at
 
 PARK = text("""
 UPDATE outbox SET
-    lease_no = NULL, lease_until = NULL, again_at = NULL, reason = :reason,
+    lease_no = NULL, lease_until = NULL, again_at = NULL, again_since = NULL, reason = :reason,
     due_at = CASE WHEN generation > :generation THEN greatest(again_at, :soon) END,
-    first_owed_at = CASE WHEN generation > :generation THEN :now ELSE first_owed_at END,
+    first_owed_at = CASE WHEN generation > :generation THEN coalesce(again_since, :now) ELSE first_owed_at END,
     attempts = CASE WHEN generation > :generation THEN 0 ELSE attempts END,
     parked_at = CASE WHEN generation > :generation THEN NULL ELSE CAST(:now AS timestamptz) END
 WHERE installation_id = :installation AND topic = :topic AND key = :key AND lease_no = :number
@@ -124,7 +134,7 @@ RETURNING due_at
 """)
 
 CANCEL_TAKEN = text("""
-UPDATE outbox SET lease_no = NULL, due_at = NULL, again_at = NULL, settled_at = NULL
+UPDATE outbox SET lease_no = NULL, due_at = NULL, again_at = NULL, again_since = NULL, settled_at = NULL
 WHERE (installation_id, topic, key) IN (
     SELECT installation_id, topic, key FROM outbox
     WHERE installation_id = :installation AND topic = :topic AND key = :key AND lease_until > clock_timestamp()
@@ -139,7 +149,7 @@ WHERE installation_id = :installation AND topic = :topic AND key = :key
 """)
 
 CANCEL_TAKEN_OF_MAILBOX = text("""
-UPDATE outbox SET lease_no = NULL, due_at = NULL, again_at = NULL, settled_at = NULL
+UPDATE outbox SET lease_no = NULL, due_at = NULL, again_at = NULL, again_since = NULL, settled_at = NULL
 WHERE (installation_id, topic, key) IN (
     SELECT installation_id, topic, key FROM outbox
     WHERE installation_id = :installation AND mailbox = :mailbox AND lease_until > clock_timestamp()
@@ -199,6 +209,11 @@ REPLAY = text("""
 UPDATE outbox SET
     due_at = :now, first_owed_at = :now, attempts = 0, reason = NULL, parked_at = NULL, lane = 'backfill',
     generation = generation + 1
+WHERE installation_id = :installation AND topic = :topic AND key = :key AND parked_at IS NOT NULL
+""")
+
+DROP_PARKED = text("""
+DELETE FROM outbox
 WHERE installation_id = :installation AND topic = :topic AND key = :key AND parked_at IS NOT NULL
 """)
 

@@ -92,6 +92,14 @@ CONNECTIONS = Table(
         postgresql_where=text(f"NOT ({_GONE})"),
     ),
     Index("connections_of_user", "installation_id", "user_id", "seq"),
+    Index(
+        "connections_in_trouble",
+        "status",
+        "since",
+        postgresql_where=text("status IN ('reauthorize', 'suspect', 'calendar_gone', 'choosing_calendar', 'paused')"),
+    ),
+    Index("connections_by_person", "user_id"),
+    Index("connections_by_email", text("lower(email) text_pattern_ops")),
     Index("connections_of_account", "issuer", "subject", postgresql_where=text(f"NOT ({_GONE})")),
     Index(
         "connections_to_read",
@@ -166,6 +174,8 @@ LINKS = Table(
         "connection_id",
         postgresql_where=text("connection_id IS NOT NULL"),
     ),
+    Index("links_by_task", "task_id"),
+    Index("links_by_event", "event_id", postgresql_where=text("event_id <> ''")),
     Index("links_of_owner", "installation_id", "owner_id", postgresql_where=text("owner_id IS NOT NULL")),
     Index("links_held", "installation_id", "held_id", postgresql_where=text("held_id IS NOT NULL")),
     # Ciphertext does not compress: a memory of usual size stays in its row instead of being tried, cut and moved out.
@@ -192,6 +202,7 @@ SUBSCRIPTIONS = Table(
     PrimaryKeyConstraint("id"),
     belongs_to("connections", "connection_id"),
     Index("subscriptions_of_connection", "installation_id", "connection_id", "seq"),
+    Index("subscriptions_by_expiry", "expires_at", postgresql_where=text("state = 'live'")),
     Index("subscriptions_to_renew", "renew_at", postgresql_where=text("state = 'live' AND renew_at IS NOT NULL")),
 )
 
@@ -247,6 +258,7 @@ OUTBOX = Table(
     a_time("lease_until"),
     a_time("settled_at"),
     a_time("parked_at"),
+    a_time("again_since"),  # asked for again while it ran: when that was
     PrimaryKeyConstraint("installation_id", "topic", "key"),
     # One index finds the next row of a mailbox, and holds nothing but what is owed when the sweep reads all of it.
     Index(
@@ -349,4 +361,30 @@ ONE_USE = Table(
     a_time("expires_at", empty=False),
     PrimaryKeyConstraint("kind", "token_hash"),
     Index("one_use_by_expiry", "expires_at"),
+)
+
+REFLECTIONS = Table(  # how long changes took to reach the other side: one row each, then one for many
+    "reflections",
+    metadata,
+    in_order(),
+    a_time("at", empty=False),
+    a_text("provider"),
+    a_text("direction"),
+    a_whole("step"),
+    a_whole("count"),
+    a_switch("folded"),
+    PrimaryKeyConstraint("seq"),
+    Index("reflections_by_age", "at"),
+    Index("reflections_to_fold", "at", postgresql_where=text("NOT folded")),
+)
+
+FAILED_SIGN_INS = Table(
+    "failed_sign_ins",
+    metadata,
+    in_order(),
+    a_text("who"),
+    a_time("at", empty=False),
+    PrimaryKeyConstraint("seq"),
+    Index("failed_sign_ins_by_age", "at"),
+    Index("failed_sign_ins_of", "who", "at"),
 )

@@ -18,6 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from gateway.core.boxes import Inbox, Outbox
 from gateway.core.ports import Clock
+from gateway.core.reflecting import Reflections
 from gateway.core.repositories import (
     Conflicts,
     Connections,
@@ -25,10 +26,12 @@ from gateway.core.repositories import (
     Installations,
     Links,
     OneUse,
+    SignIns,
     StoreDown,
     Subscriptions,
     Timeline,
 )
+from gateway.core.survey import Survey
 from gateway.store.conflicts import PgConflicts
 from gateway.store.connections import PgConnections
 from gateway.store.failures import Contended
@@ -38,7 +41,10 @@ from gateway.store.installations import PgInstallations
 from gateway.store.links import PgLinks
 from gateway.store.one_use import PgOneUse
 from gateway.store.outbox import PgOutbox
+from gateway.store.reflections import PgReflections
+from gateway.store.sign_ins import PgSignIns
 from gateway.store.subscriptions import PgSubscriptions
+from gateway.store.survey import PgSurvey
 from gateway.store.timeline import PgTimeline
 from gateway.store.vault import Vault
 
@@ -81,6 +87,9 @@ class PgUnitOfWork:
         self.conflicts: Conflicts = PgConflicts(open_, vault)
         self.held: HeldBatches = PgHeldBatches(open_)
         self.one_use: OneUse = PgOneUse(open_, vault)
+        self.reflections: Reflections = PgReflections(open_)
+        self.survey: Survey = PgSurvey(open_)
+        self.sign_ins: SignIns = PgSignIns(open_)
         return self
 
     def __exit__(

@@ -142,6 +142,8 @@ def arguments(filled: dict[str, Any]) -> dict[str, Any]:
         "fields": [],
         "digest": "x",
         "after": None,
+        "before": None,
+        "since": None,
         "limit": 10,
         "remember_switch": True,
         "arrival": Arrival("crm", "d1", b"x", NOW),
