@@ -14,7 +14,7 @@ from gateway.store.columns import a_json, a_switch, a_text, a_time, a_whole, bel
 
 metadata = MetaData()
 
-REVISION: Final = "0003"
+REVISION: Final = "0004"
 """The migration that these tables are at."""
 
 LEASE_NUMBERS = Sequence("lease_numbers", metadata=metadata)

@@ -1,18 +1,18 @@
 """The operator's page: how long changes took, sign-ins that failed, and indexes for what is looked up there.
 
-Revision: 0003
+Revision: 0004
 """
 
 from __future__ import annotations
 
 from alembic import op
 
-revision = "0003"
-down_revision: str | None = "0002"
+revision = "0004"
+down_revision: str | None = "0003"
 branch_labels: str | None = None
 depends_on: str | None = None
 
-# Only what code at 0002 can live with.
+# Only what code at 0003 can live with.
 
 _UP = """
 CREATE TABLE reflections (
