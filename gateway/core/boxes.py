@@ -12,7 +12,7 @@ from typing import Protocol
 
 from gateway.core.model import InstallationId
 from gateway.core.ports import Lane
-from gateway.core.records import Arrival, Due, Lease, Parked, Topic
+from gateway.core.records import Arrival, Due, Lease, Parked, ParkReason, Topic
 
 
 class Inbox(Protocol):
@@ -65,7 +65,7 @@ class Outbox(Protocol):
         """Due again at ``until``; ``counts``: as a failed attempt; ``mailbox``: where it belongs, if elsewhere.
         Raises ``LeaseLost``."""
 
-    def park(self, lease: Lease, reason: str, now: datetime) -> None:
+    def park(self, lease: Lease, reason: ParkReason, now: datetime) -> None:
         """Set aside until replayed or asked for again. Raises ``LeaseLost``."""
 
     def cancel(self, installation_id: InstallationId, topic: Topic, key: str) -> None:

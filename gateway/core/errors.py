@@ -4,6 +4,7 @@
 
     GatewayError
     ├── TryLater(after)        network, 5xx, 429, quota: postpone, honour the delay
+    │   └── KeepsChanging      what is to be written moved under every try
     ├── StaleWrite(current)    an etag or version moved: read again, decide again, now
     ├── AlreadyExists          an insert's id is taken: read it, then decide
     ├── EventGone              a write met an event that is no more: read to confirm
@@ -41,6 +42,10 @@ class TryLater(GatewayError):
         super().__init__(why)
         self.after = after
         self.everyone = everyone
+
+
+class KeepsChanging(TryLater):
+    """Both sides, or one, moved under every try: come back when they are calm."""
 
 
 class StaleWrite(GatewayError):

@@ -19,7 +19,7 @@ from typing import Any
 
 from gateway.core import effects as fx
 from gateway.core import reconcile as rc
-from gateway.core.errors import TryLater
+from gateway.core.errors import KeepsChanging
 from gateway.core.event_side import delete_event, insert, learn_event, patch_event, read_event, relocate, same_calendar
 from gateway.core.leave import with_leave
 from gateway.core.model import LinkStatus, Memory, Reason, State, Task, TaskOff
@@ -51,7 +51,7 @@ def journey(link: Link, now: datetime, *, replays_keys: bool = True) -> Steps:
         yield from _act(run, where, facts, step)
         if isinstance(run.task, Task) and run.task.owner != owner:
             where = yield from _find_home(run)
-    raise TryLater("both sides keep changing")
+    raise KeepsChanging("both sides keep changing")
 
 
 def _act(run: Run, where: fx.Whereabouts, facts: rc.Facts, step: rc.Step) -> Steps:

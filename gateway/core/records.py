@@ -269,6 +269,16 @@ class Lease:
     until: datetime
 
 
+class ParkReason(StrEnum):
+    """Why work was set aside. The list is closed: there is a next move for each (B26)."""
+
+    UNAVAILABLE = "unavailable"  # the other side was unwell for 72 hours
+    CONTENDED = "contended"  # one side kept changing under every try for 72 hours
+    FORBIDDEN = "forbidden"  # it does not let us at this
+    REFUSED = "refused"  # it calls our request wrong: a bug of ours
+    UNEXPECTED = "unexpected"  # it failed for 72 hours for a reason that nobody foresaw
+
+
 @dataclass(frozen=True, slots=True)
 class Parked:
     """Work set aside after it kept failing."""
@@ -276,7 +286,7 @@ class Parked:
     installation_id: InstallationId
     topic: Topic
     key: str
-    reason: str
+    reason: ParkReason
     parked_at: datetime
     attempts: int
 

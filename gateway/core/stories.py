@@ -110,6 +110,9 @@ _REASONS: Mapping[str, str] = {
     "time_dropped": "the CRM holds no time of day",
     "paused": "sync is paused",
     "held": "held for a yes",
+    "unavailable": "the other side did not answer as it should for 72 hours",
+    "contended": "it kept changing under every try",
+    "unexpected": "it failed for a reason that nobody foresaw",
 }
 
 

@@ -14,7 +14,7 @@ from gateway.core.errors import AlreadyExists, Forbidden, NotReadable, OperatorF
 from gateway.core.installing import Door, Outcome, Step
 from gateway.core.model import LEFT, ConnectionStatus, InstallationId, Reason
 from gateway.core.ports import CrmKind
-from gateway.core.records import Installation, InstallationStatus, Parked, Topic
+from gateway.core.records import Installation, InstallationStatus
 from gateway.core.repositories import UnitOfWork
 from gateway.services.catch_up import owe_catch_up
 from gateway.services.connect import end
@@ -24,7 +24,6 @@ from gateway.services.sweep import ring_due
 OLD_SECRET_LASTS = timedelta(hours=24)
 """How long a webhook secret stays valid after a new one was made."""
 
-PARKED_AT_ONCE = 1000
 
 
 class NoSuchInstallationError(Exception):
@@ -229,21 +228,3 @@ def remove(ctx: Context, key: str) -> int:
         uow.installations.set_status(installation.id, InstallationStatus.REMOVED, "operator")
         uow.commit()
     return len(ended)
-
-
-def parked(ctx: Context, key: str | None = None) -> list[Parked]:
-    """Work set aside, of one installation or of all."""
-    with ctx.store.begin() as uow:
-        installation_id = _by_key(uow, key).id if key is not None else None
-        return list(uow.outbox.parked(installation_id, PARKED_AT_ONCE))
-
-
-def replay(ctx: Context, work: list[Parked]) -> int:
-    """Owe parked work again: what is done is decided from the present state. Gives how much was taken up."""
-    taken = 0
-    with ctx.store.begin() as uow:
-        for one in work:
-            taken += uow.outbox.replay(one.installation_id, Topic(one.topic), one.key, ctx.clock.now())
-        uow.commit()
-    ring_due(ctx)
-    return taken

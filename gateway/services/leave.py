@@ -8,6 +8,7 @@ from collections.abc import Callable
 from gateway.core.errors import (
     AccessRevoked,
     Forbidden,
+    KeepsChanging,
     OperatorFault,
     Refused,
     SignInAgain,
@@ -116,7 +117,7 @@ def switch_off(ctx: Context, lease: Lease, installation: Installation) -> None:
                 log.warning("the CRM does not let its switch be turned off", extra={"link": link.id})
                 break
         else:
-            raise TryLater("the task keeps changing")
+            raise KeepsChanging("the task keeps changing")
     with ctx.store.begin() as uow:
         uow.outbox.hold(lease)
         current = uow.links.get(installation.id, LinkId(lease.key))

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from gateway.core.errors import (
     AccessRevoked,
     Forbidden,
+    KeepsChanging,
     LeaseLost,
     OperatorFault,
     Refused,
@@ -23,7 +24,7 @@ from gateway.core.errors import (
 )
 from gateway.core.model import ConnectionId, InstallationId, LinkId, LinkStatus, Reason, State
 from gateway.core.ports import Lane
-from gateway.core.records import Entry, Installation, InstallationStatus, Lease, Topic
+from gateway.core.records import Entry, Installation, InstallationStatus, Lease, ParkReason, Topic
 from gateway.core.repositories import StoreDown, UnitOfWork
 from gateway.core.schedule import gives_up, retry_after
 from gateway.core.stories import Actor, Story
@@ -118,6 +119,8 @@ def _after_failure(ctx: Context, lease: Lease, installation: Installation, error
     match error:
         case sync.ElsewhereError(mailbox=mailbox):
             _put_off(ctx, lease, timedelta(0), "belongs to another mailbox", counts=False, mailbox=mailbox)
+        case KeepsChanging():
+            _later(ctx, lease, error, gives_up_as=ParkReason.CONTENDED)
         case TryLater():
             _later(ctx, lease, error)
         case sync.OthersError(connection_id=whose, lost=lost):
@@ -130,13 +133,13 @@ def _after_failure(ctx: Context, lease: Lease, installation: Installation, error
             _forbidden(ctx, lease)
         case Refused():
             log.error("the request was refused: this is our own bug", extra=_fields(lease), exc_info=error)
-            _park(ctx, lease, "refused_by_provider", Reason.REFUSED)
+            _park(ctx, lease, ParkReason.REFUSED, Reason.REFUSED)
         case OperatorFault():
             log.critical("the deployment is set up wrongly: %s", error, extra=_fields(lease))
             _put_off(ctx, lease, OPERATOR_PATIENCE, "operator_fault", counts=True)
         case _:
             log.error("work failed unexpectedly", extra=_fields(lease), exc_info=error)
-            _later(ctx, lease, TryLater(type(error).__name__))
+            _later(ctx, lease, TryLater(type(error).__name__), gives_up_as=ParkReason.UNEXPECTED)
 
 
 def _take_to_heart(ctx: Context, lease: Lease, whose: ConnectionId | None, lost: sync.Lost) -> None:
@@ -162,11 +165,13 @@ def _fields(lease: Lease) -> dict[str, object]:
     return {"topic": lease.topic.value, "key": lease.key, "attempt": lease.attempts, "lease": lease.number}
 
 
-def _later(ctx: Context, lease: Lease, error: TryLater) -> None:
-    """Back off by the schedule, the other side's own wish winning; set aside after 72 hours."""
+def _later(ctx: Context, lease: Lease, error: TryLater, gives_up_as: ParkReason = ParkReason.UNAVAILABLE) -> None:
+    """Back off by the schedule, the other side's own wish winning; set aside after 72 hours: the task's sync is paused
+    until it is replayed, or the task changes."""
     now = ctx.clock.now()
     if gives_up(lease.first_owed_at, now):
-        _park(ctx, lease, str(error), None)
+        log.error("72 hours are over: %s", error, extra=_fields(lease))
+        _park(ctx, lease, gives_up_as, Reason.PAUSED)
         return
     wait = retry_after(lease.attempts + 1, asked=error.after, jitter=ctx.jitter())
     if error.everyone:
@@ -190,15 +195,15 @@ def _put_off(
         uow.commit()
 
 
-def _park(ctx: Context, lease: Lease, reason: str, banner: Reason | None) -> None:
+def _park(ctx: Context, lease: Lease, reason: ParkReason, banner: Reason) -> None:
     """Set aside. Where it would have brought a task in step, its banner says that it is not."""
     now = ctx.clock.now()
     with ctx.store.begin() as uow:
-        _tell(uow, lease, now, Story.PARKED)
+        _tell(uow, lease, now, Story.PARKED, reason=reason.value)
         _show_error(ctx, uow, lease, banner)
         uow.outbox.park(lease, reason, now)
         uow.commit()
-    log.error("work was set aside", extra={**_fields(lease), "reason": reason})
+    log.error("work was set aside", extra={**_fields(lease), "reason": reason.value})
 
 
 def _tell(uow: UnitOfWork, lease: Lease, now: datetime, story: Story, **detail: object) -> None:
@@ -222,14 +227,10 @@ def _crm_refuses_us(ctx: Context, lease: Lease, installation: Installation) -> N
 
 def _forbidden(ctx: Context, lease: Lease) -> None:
     """The CRM no longer lets us at this task: the banner says so, the event stays, work waits for a replay."""
-    now = ctx.clock.now()
-    with ctx.store.begin() as uow:
-        _show_error(ctx, uow, lease, Reason.FORBIDDEN)
-        uow.outbox.park(lease, "forbidden", now)
-        uow.commit()
+    _park(ctx, lease, ParkReason.FORBIDDEN, Reason.FORBIDDEN)
 
 
-def _show_error(ctx: Context, uow: UnitOfWork, lease: Lease, reason: Reason | None) -> None:
+def _show_error(ctx: Context, uow: UnitOfWork, lease: Lease, reason: Reason) -> None:
     """The task behind this work is not in step; the next run that works says otherwise."""
     link = uow.links.get(lease.installation_id, LinkId(lease.key)) if lease.topic is Topic.SYNC else None
     if link is not None and link.status is LinkStatus.LIVE:

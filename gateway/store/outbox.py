@@ -26,7 +26,7 @@ from sqlalchemy import Row, TextClause
 from gateway.core.errors import LeaseLost
 from gateway.core.model import InstallationId
 from gateway.core.ports import Clock, Lane
-from gateway.core.records import LEASE_FOR, Due, Lease, Parked, Topic
+from gateway.core.records import LEASE_FOR, Due, Lease, Parked, ParkReason, Topic
 from gateway.core.schedule import COALESCE, LOOKS_COALESCE, coalesced
 from gateway.store import outbox_sql as sql
 
@@ -125,9 +125,9 @@ class PgOutbox:
         where = {"was": lease.mailbox, "mailbox": mailbox or lease.mailbox}
         self._change(sql.POSTPONE, lease, until=until, failed=int(counts), reason=reason, **where)
 
-    def park(self, lease: Lease, reason: str, now: datetime) -> None:
+    def park(self, lease: Lease, reason: ParkReason, now: datetime) -> None:
         """Set aside; but what was asked for while it ran is due again instead. Raises ``LeaseLost``."""
-        self._change(sql.PARK, lease, now=now, soon=_soon(lease.topic, now), reason=reason)
+        self._change(sql.PARK, lease, now=now, soon=_soon(lease.topic, now), reason=reason.value)
 
     def cancel(self, installation_id: InstallationId, topic: Topic, key: str) -> None:
         """Owe it no more. Who holds a lease on it has lost it; nobody else may begin before that lease is cold."""
@@ -162,12 +162,7 @@ class PgOutbox:
         """Work set aside, oldest first; ``None``: of all installations."""
         which = {"installation": installation_id, "limit": limit}
         rows = self._transaction.execute(sql.PARKED_OF_ALL if installation_id is None else sql.PARKED, which)
-        return [
-            Parked(
-                InstallationId(row.installation_id), Topic(row.topic), row.key, row.reason, row.parked_at, row.attempts
-            )
-            for row in rows
-        ]
+        return [_parked(row) for row in rows]
 
     def replay(self, installation_id: InstallationId, topic: Topic, key: str, now: datetime) -> bool:
         """Owe a parked row again; ``False``: there is none."""
@@ -230,3 +225,9 @@ def _lease(installation_id: InstallationId, row: Row[Any]) -> Lease:
 
 def _due(installation_id: str, mailbox: str, row: Row[Any]) -> Due:
     return Due(InstallationId(installation_id), mailbox, Lane(row.lane), row.due_at)
+
+
+def _parked(row: Row[Any]) -> Parked:
+    """Rows from before the codes had a text for a reason: that is what the log is for."""
+    reason = ParkReason(row.reason) if row.reason in ParkReason.__members__.values() else ParkReason.UNEXPECTED
+    return Parked(InstallationId(row.installation_id), Topic(row.topic), row.key, reason, row.parked_at, row.attempts)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final
 
 import click
 from flask.cli import with_appcontext
 
 from gateway.core.errors import NotReadable
-from gateway.core.records import Parked
+from gateway.core.model import InstallationId, TaskId, UserId
+from gateway.core.reading import an_instant
+from gateway.core.records import ParkReason, Topic
 from gateway.services import held as batches
 from gateway.services import installations as use
+from gateway.services import parked as parking
 from gateway.web.api import told_time
 from gateway.web.door import context
 from gateway.web.plainly import plainly
@@ -22,30 +26,49 @@ from gateway.web.plainly import plainly
 @plainly
 def parked(key: str | None) -> None:
     """Work set aside after it kept failing, one line each: installation, topic, key, attempts, since, reason."""
-    for one in use.parked(context(), key):
+    for one in parking.waiting(context(), _installation(key)):
         since = told_time(one.parked_at) or ""
-        click.echo("\t".join([one.installation_id, one.topic.value, one.key, str(one.attempts), since, one.reason]))
+        line = [one.installation_id, one.topic.value, one.key, str(one.attempts), since, one.reason.value]
+        click.echo("\t".join(line))
 
 
 @click.command("replay")
 @click.option("--installation", "key", metavar="KEY", help="Only this one's.")
-@click.option("--topic", help="Only this kind of work.")
+@click.option("--topic", type=click.Choice([topic.value for topic in Topic]), help="Only this kind of work.")
 @click.option("--key", "work_key", help="Only the work about this link, connection or installation.")
-@click.option("--reason", help="Only what was parked for this reason.")
+@click.option("--task", help="Only the work about this task (with --installation).")
+@click.option("--user", help="Only the work about this user (with --installation).")
+@click.option("--reason", type=click.Choice([why.value for why in ParkReason]), help="Only what was parked for this.")
+@click.option("--from", "since", help="Only what was parked at or after this time, as 2026-03-01T12:00:00Z.")
+@click.option("--to", "until", help="Only what was parked before this time.")
 @click.option("--all", "everything", is_flag=True, help="All of it.")
 @with_appcontext
 @plainly
-def replay(key: str | None, topic: str | None, work_key: str | None, reason: str | None, *, everything: bool) -> None:
+def replay(key: str | None, work_key: str | None, *, everything: bool, **which: str | None) -> None:
     """Try parked work again; what is done is decided from the present state."""
-    wanted = {"topic": topic, "key": work_key, "reason": reason}
-    if not everything and key is None and not any(wanted.values()):
-        raise NotReadable("replay", "say which work: --installation, --topic, --key, --reason, or --all")
-    chosen = [one for one in use.parked(context(), key) if _fits(one, wanted)]
-    click.echo(f"{use.replay(context(), chosen)} taken up again.")
+    if not everything and not any([key, work_key, *which.values()]):
+        raise NotReadable("replay", "say which work: --installation, --task, --user, --reason, --from, ..., or --all")
+    task, user, topic, reason = which["task"], which["user"], which["topic"], which["reason"]
+    if key is None and (task or user):
+        raise NotReadable("installation", "say whose task or user it is: --installation KEY")
+    choice = parking.Choice(
+        task=TaskId(task) if task else None,
+        user=UserId(user) if user else None,
+        topic=Topic(topic) if topic else None,
+        key=work_key,
+        reason=ParkReason(reason) if reason else None,
+        since=_time(which["since"], "from"),
+        until=_time(which["until"], "to"),
+    )
+    click.echo(f"{parking.replay(context(), _installation(key), choice)} taken up again.")
 
 
-def _fits(one: Parked, wanted: dict[str, str | None]) -> bool:
-    return all(value is None or str(getattr(one, name)) == value for name, value in wanted.items())
+def _installation(key: str | None) -> InstallationId | None:
+    return use.by_key(context(), key).id if key is not None else None
+
+
+def _time(text: str | None, name: str) -> datetime | None:
+    return an_instant(text, name) if text else None
 
 
 # --- mass changes ---------------------------------------------------------------------------------------------------
@@ -62,8 +85,7 @@ def held() -> None:
 @plainly
 def list_held(key: str | None) -> None:
     """One line each: id, installation, user, since, how many tasks."""
-    inst = use.by_key(context(), key).id if key is not None else None
-    for one in batches.waiting(context(), inst):
+    for one in batches.waiting(context(), _installation(key)):
         since = told_time(one.made_at) or ""
         click.echo("\t".join([one.id, one.installation_id, one.user_id, since, str(len(one.tasks))]))
 

@@ -8,7 +8,7 @@ from typing import Any
 from marshmallow import ValidationError, fields, validate, validates_schema
 
 from gateway.core.model import ConnectionStatus, Reason, State
-from gateway.core.records import HeldState
+from gateway.core.records import HeldState, ParkReason
 from gateway.core.stories import Actor
 from gateway.web.fields import Flag, Id, Instant, Open, Strict, Text
 
@@ -19,6 +19,7 @@ LONGEST_TOKEN_S = 900
 _STATES = [state.value for state in State]
 _REASONS = [reason.value for reason in Reason]
 _STATUSES = [status.value for status in ConnectionStatus]
+_PARK_REASONS = [reason.value for reason in ParkReason]
 _CLOSED_BY = ["crm", "calendar", "superseded", "expired"]
 
 
@@ -98,7 +99,7 @@ class ReplayRequest(Strict):
     task = Id(metadata=_about("Work about this task.", "t-1"))
     user = Id(metadata=_about("Work about this user.", "u-7"))
     reason = Text(
-        validate=validate.Length(min=1, max=255), metadata=_about("Work parked for this reason.", "forbidden")
+        validate=validate.OneOf(_PARK_REASONS), metadata=_about("Work parked for this reason.", "forbidden")
     )
     from_ = Instant(data_key="from", metadata=_about("Parked at or after this time."))
     to = Instant(metadata=_about("Parked before this time."))
@@ -249,7 +250,7 @@ class ParkedItem(Open):
 
     topic = Text(required=True)
     key = Text(required=True, metadata=_about("The id of the link, connection or installation it is about."))
-    reason = Text(required=True)
+    reason = Text(required=True, validate=validate.OneOf(_PARK_REASONS))
     attempts = fields.Integer(required=True)
     parked_at = Instant(required=True)
 

@@ -166,8 +166,8 @@ def test_412_for_ever_is_set_aside_and_the_edit_waits(house: House, ada: Person)
     house.settle()
     house.advance(hours=73)
     house.settle()
-    assert ["changing" in one.reason for one in parked(house)] == [True]
-    assert house.state(task)["state"] == "error"
+    assert [one.reason for one in parked(house)] == ["contended"]
+    assert (house.state(task)["state"], house.state(task)["reason"]) == ("error", "paused")
     assert house.event(ada)["summary"] == "Call Eve"
     well(house)
     assert house.app.test_cli_runner().invoke(args=["replay", "--all"]).exit_code == 0

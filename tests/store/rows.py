@@ -27,7 +27,7 @@ from gateway.core.model import (
     UserId,
 )
 from gateway.core.ports import Lane, Mode
-from gateway.core.records import Connection, Installation, Lease, Link, Subscription, Topic
+from gateway.core.records import Connection, Installation, Lease, Link, ParkReason, Subscription, Topic
 from gateway.store.unit_of_work import PgStore, PgUnitOfWork
 
 NOW = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
@@ -147,7 +147,7 @@ def postpone(store: PgStore, taken: Lease, until: datetime) -> None:
 
 
 def park(store: PgStore, taken: Lease, now: datetime) -> None:
-    store.run(lambda uow: uow.outbox.park(taken, "refused", now))
+    store.run(lambda uow: uow.outbox.park(taken, ParkReason.REFUSED, now))
 
 
 def chill(uow: PgUnitOfWork, seconds: float = 60) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.core.errors import LeaseLost
 from gateway.core.ports import Lane
-from gateway.core.records import LEASE_FOR, Due, InstallationStatus, Topic
+from gateway.core.records import LEASE_FOR, Due, InstallationStatus, ParkReason, Topic
 from gateway.store.unit_of_work import PgStore
 from tests.fakes_store import HandClock
 from tests.store.rows import (
@@ -185,7 +185,7 @@ def test_asked_for_again_while_it_failed_for_good_is_not_parked(store: PgStore):
     owe(store)
     taken = must_lease(store)
     owe(store, now=NOW + SECOND)
-    store.run(lambda uow: uow.outbox.park(taken, "refused", NOW + SECOND))
+    store.run(lambda uow: uow.outbox.park(taken, ParkReason.REFUSED, NOW + SECOND))
     assert store.run(lambda uow: uow.outbox.parked(HERE, 10)) == []
     assert must_lease(store, now=NOW + 2 * SECOND).attempts == 0
 
@@ -200,7 +200,7 @@ def test_taken_by_name(store: PgStore):
     early = store.run(lambda uow: uow.outbox.take(HERE, Topic.SYNC, "l1", CAL, NOW))
     assert early is not None
     assert early.number > taken.number
-    store.run(lambda uow: uow.outbox.park(early, "refused", NOW))
+    store.run(lambda uow: uow.outbox.park(early, ParkReason.REFUSED, NOW))
     unparked = store.run(lambda uow: uow.outbox.take(HERE, Topic.SYNC, "l1", CAL, NOW))
     assert unparked is not None
     assert store.run(lambda uow: uow.outbox.parked(HERE, 10)) == []
@@ -225,7 +225,7 @@ def test_old_lease_changes_nothing(store: PgStore):
         lambda uow: uow.outbox.hold(old),
         lambda uow: uow.outbox.settle(old, NOW),
         lambda uow: uow.outbox.postpone(old, NOW, counts=True, reason="x"),
-        lambda uow: uow.outbox.park(old, "x", NOW),
+        lambda uow: uow.outbox.park(old, ParkReason.REFUSED, NOW),
     ]
     for act in acts:
         with pytest.raises(LeaseLost):
@@ -324,7 +324,7 @@ def test_settled_rows_are_dropped_later_and_others_never(store: PgStore):
         owe(store, key, now=NOW + number * SECOND / 10)
     settled, parked = must_lease(store, now=NOW + SECOND), must_lease(store, now=NOW + SECOND)
     settle(store, settled, NOW)
-    store.run(lambda uow: uow.outbox.park(parked, "refused", NOW))
+    store.run(lambda uow: uow.outbox.park(parked, ParkReason.REFUSED, NOW))
     taken = must_lease(store, now=NOW + SECOND)
     assert store.run(lambda uow: uow.outbox.drop_settled(NOW, 10)) == 0
     assert store.run(lambda uow: uow.outbox.drop_settled(NOW + MINUTE, 10)) == 1

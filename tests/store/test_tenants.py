@@ -34,6 +34,7 @@ from gateway.core.records import (
     Lease,
     LedgerCount,
     Link,
+    ParkReason,
     Subscription,
     Topic,
 )
@@ -173,6 +174,7 @@ PER_METHOD: dict[str, dict[str, Any]] = {
     "links.hint_task": {"status": LinkStatus.OFF, "hint": a_task()},
     "links.hint_event": {"hint": an_event()},
     "links.set_state": {"reason": Reason.HELD},
+    "outbox.park": {"reason": ParkReason.REFUSED},
     "held.decide": {"state": HeldState.APPROVED},
     "links.make_dormant": {"reason": Reason.DISCONNECTED},
     "conflicts.close": {"fields": None},

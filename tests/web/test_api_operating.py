@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
-from gateway.core.records import Installation, InstallationStatus
+from gateway.core.records import Installation, InstallationStatus, ParkReason
 from gateway.web import schemas
 from tests.web.bench import ADA, Bench, Browser
 
 
-def parked(bench: Bench, task_id: str = "t-1", reason: str = "forbidden", of: Installation | None = None) -> str:
+def parked(
+    bench: Bench, task_id: str = "t-1", reason: ParkReason = ParkReason.FORBIDDEN, of: Installation | None = None
+) -> str:
     """A task's run, set aside."""
     tenant = of or bench.acme
     link = bench.task(task_id, installation=tenant)
@@ -53,7 +55,7 @@ def test_b26_parked_work_is_listed(bench: Bench) -> None:
         ({"user": ADA}, 1),
         ({"user": "u-8"}, 0),
         ({"reason": "forbidden"}, 1),
-        ({"reason": "other"}, 0),
+        ({"reason": "unavailable"}, 0),
         ({"from": "2026-11-22T15:00:00Z", "to": "2026-11-22T15:00:01Z"}, 1),
         ({"from": "2026-11-22T14:00:00Z", "to": "2026-11-22T15:00:00Z"}, 0),
     ],

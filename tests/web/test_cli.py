@@ -13,7 +13,7 @@ from click.testing import Result
 from gateway.core.errors import Forbidden, OperatorFault, TryLater, Unauthorised
 from gateway.core.installing import Door, Installed, Outcome, Step
 from gateway.core.model import Priority
-from gateway.core.records import InstallationStatus
+from gateway.core.records import InstallationStatus, ParkReason
 from gateway.services.context import style_of
 from gateway.web.app import create_app
 from tests.web.bench import ADA, HERE, Bench, Browser
@@ -32,7 +32,7 @@ def status_of(bench: Bench, key: str) -> InstallationStatus:
     return found.status
 
 
-def park(bench: Bench, reason: str = "forbidden") -> None:
+def park(bench: Bench, reason: ParkReason = ParkReason.FORBIDDEN) -> None:
     bench.task()
     bench.api("POST", "/v1/tasks/t-1/resync")
     with bench.store.begin() as uow:
@@ -281,7 +281,12 @@ def test_parked_work_is_shown_and_replayed(bench: Bench) -> None:
     line = run(bench, "parked").output.strip().split("\t")
     assert (line[0], line[1], line[5]) == (bench.acme.id, "sync", "forbidden")
     assert run(bench, "parked", "--installation", bench.other.key).output == ""
-    assert run(bench, "replay", "--reason", "other").output.strip() == "0 taken up again."
+    none = (["--reason", "refused"], ["--user", "u-8"], ["--task", "t-2"], ["--to", "2026-11-22T15:00:00Z"])
+    for args in none:
+        whose = ["--installation", bench.acme.key] if args[0] in ("--user", "--task") else []
+        assert run(bench, "replay", *args, *whose).output.strip() == "0 taken up again."
+    assert "whose task" in run(bench, "replay", "--task", "t-1").output
+    assert run(bench, "replay", "--from", "yesterday").exit_code == 1
     assert run(bench, "replay", "--reason", "forbidden").output.strip() == "1 taken up again."
     assert run(bench, "parked").output == ""
     assert f"crm:{bench.acme.id}" in bench.owed()
