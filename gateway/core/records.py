@@ -54,6 +54,10 @@ class InstallationStatus(StrEnum):
     REMOVED = "removed"
 
 
+REFUSED_US = "crm_unauthorised"
+"""Why an installation is paused whose CRM does not accept our credentials."""
+
+
 @dataclass(frozen=True, slots=True)
 class Installation:
     """One CRM tenant. ``webhook_secrets``: those valid now, newest first. ``settings``: plain JSON values.

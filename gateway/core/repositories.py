@@ -76,6 +76,9 @@ class Installations(Protocol):
     def set_settings(self, installation_id: InstallationId, settings: Mapping[str, Any]) -> None:
         """Replace the settings."""
 
+    def set_credentials(self, installation_id: InstallationId, credentials: str) -> None:
+        """Replace what the CRM is called with."""
+
     def set_account(self, installation_id: InstallationId, account: str) -> None:
         """Remember the CRM's own id of the tenant. Raises ``AlreadyExists`` when another one at its door has it."""
 

@@ -14,7 +14,7 @@ from gateway.core.errors import AlreadyExists, Forbidden, NotReadable, OperatorF
 from gateway.core.installing import Door, Outcome, Step
 from gateway.core.model import LEFT, ConnectionStatus, InstallationId, Reason
 from gateway.core.ports import CrmKind
-from gateway.core.records import Installation, InstallationStatus
+from gateway.core.records import REFUSED_US, Installation, InstallationStatus
 from gateway.core.repositories import UnitOfWork
 from gateway.services.catch_up import owe_catch_up
 from gateway.services.connect import end
@@ -197,6 +197,19 @@ def _renew_now(ctx: Context, installation: Installation) -> Sequence[Step]:
         return install(ctx, installation.key, fresh=True)
     except (Forbidden, OperatorFault, Refused, TryLater, Unauthorised) as error:
         return [Step("webhooks", Outcome.BROKEN, f"{error}; run `installations install` again")]
+
+
+def renew_credentials(ctx: Context, key: str, credentials: str) -> Sequence[Step]:
+    """What the CRM is called with from now on; taken only where the CRM accepts it. What waited because the CRM refused
+    the old ones goes on. Raises what stands in the way."""
+    installation = replace(by_key(ctx, key), credentials=credentials)
+    steps = ctx.open_crm(installation).check(Door(door_url(ctx, installation), installation.webhook_secrets))
+    with ctx.store.begin() as uow:
+        uow.installations.set_credentials(installation.id, credentials)
+        uow.commit()
+    if installation.paused_reason == REFUSED_US:
+        resume(ctx, key)
+    return steps
 
 
 def pause(ctx: Context, key: str) -> None:

@@ -24,7 +24,7 @@ from gateway.core.errors import (
 )
 from gateway.core.model import ConnectionId, InstallationId, LinkId, LinkStatus, Reason, State
 from gateway.core.ports import Lane
-from gateway.core.records import Entry, Installation, InstallationStatus, Lease, ParkReason, Topic
+from gateway.core.records import REFUSED_US, Entry, Installation, InstallationStatus, Lease, ParkReason, Topic
 from gateway.core.repositories import StoreDown, UnitOfWork
 from gateway.core.schedule import gives_up, retry_after
 from gateway.core.stories import Actor, Story
@@ -220,8 +220,8 @@ def _crm_refuses_us(ctx: Context, lease: Lease, installation: Installation) -> N
     """The CRM does not accept our token: this installation waits, the operator is told, no link is lost."""
     log.critical("the CRM refuses our credentials; the installation is paused", extra={"installation": installation.id})
     with ctx.store.begin() as uow:
-        uow.installations.set_status(installation.id, InstallationStatus.PAUSED, "crm_unauthorised")
-        uow.outbox.postpone(lease, ctx.clock.now(), counts=False, reason="crm_unauthorised")
+        uow.installations.set_status(installation.id, InstallationStatus.PAUSED, REFUSED_US)
+        uow.outbox.postpone(lease, ctx.clock.now(), counts=False, reason=REFUSED_US)
         uow.commit()
 
 

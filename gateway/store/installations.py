@@ -105,6 +105,11 @@ class PgInstallations:
         """Replace the settings."""
         self._change(installation_id, settings=dict(settings))
 
+    def set_credentials(self, installation_id: InstallationId, credentials: str) -> None:
+        """Replace what the CRM is called with."""
+        id_ = installation_id
+        self._change(id_, credentials=self._vault.encrypt(credentials.encode(), id_, id_, _CREDENTIALS))
+
     def set_account(self, installation_id: InstallationId, account: str) -> None:
         """Remember the CRM's own id of the tenant. Raises ``AlreadyExists`` when another one at its door has it."""
         self._change(installation_id, account=account)

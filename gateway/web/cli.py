@@ -170,6 +170,19 @@ def rotate_secret(key: str) -> None:
         click.echo(f"{_OUTCOMES[step.outcome]} {step.what}" + (f": {step.says}" if step.says else ""), err=True)
 
 
+@installations.command("credentials")
+@click.argument("key")
+@click.option("--credentials-env", required=True, metavar="NAME", help="The variable with the CRM's new token or JSON.")
+@with_appcontext
+@_plainly
+def credentials(key: str, credentials_env: str) -> None:
+    """Call the CRM with new credentials, if it accepts them. An installation that was paused for the old ones goes
+    on."""
+    steps = use.renew_credentials(context(), key, _secret_in(credentials_env))
+    _print_steps(steps)
+    click.echo("Taken.")
+
+
 @installations.command("pause")
 @click.argument("key")
 @with_appcontext

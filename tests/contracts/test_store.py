@@ -75,6 +75,7 @@ def test_installation_is_paused_and_set(store: PgStore):
     with begin(store) as uow:
         uow.installations.set_status(HERE, InstallationStatus.PAUSED, "restored from a backup")
         uow.installations.set_settings(HERE, {"busy": True, "frame": ["https://crm.example"]})
+        uow.installations.set_credentials(HERE, "newer")
         uow.installations.caught_up(HERE, NOW)
         uow.installations.caught_up(HERE, NOW - HOUR)
         found = uow.installations.get(HERE)
@@ -82,6 +83,7 @@ def test_installation_is_paused_and_set(store: PgStore):
         status=InstallationStatus.PAUSED,
         paused_reason="restored from a backup",
         settings={"busy": True, "frame": ["https://crm.example"]},
+        credentials="newer",
         caught_up_at=NOW,
     )
 

@@ -13,7 +13,7 @@ from click.testing import Result
 from gateway.core.errors import Forbidden, OperatorFault, TryLater, Unauthorised
 from gateway.core.installing import Door, Installed, Outcome, Step
 from gateway.core.model import Priority
-from gateway.core.records import InstallationStatus, ParkReason
+from gateway.core.records import REFUSED_US, InstallationStatus, ParkReason
 from gateway.services.context import style_of
 from gateway.web.app import create_app
 from tests.web.bench import ADA, HERE, Bench, Browser
@@ -250,6 +250,31 @@ def test_pause_and_resume(bench: Bench) -> None:
     run(bench, "installations", "resume", bench.acme.key)
     assert status_of(bench, bench.acme.key) is InstallationStatus.ACTIVE
     assert any(ring[1] == f"crm:{bench.acme.id}" for ring in bench.rings)
+
+
+def test_new_credentials_are_checked_before_they_are_taken(bench: Bench) -> None:
+    def credentials() -> str:
+        with bench.store.begin() as uow:
+            found = uow.installations.get(bench.acme.id)
+        assert found is not None
+        return found.credentials
+
+    asked = ("installations", "credentials", bench.acme.key, "--credentials-env", "CRM_NEW")
+    bench.crm.fail(Unauthorised("no"))
+    assert run(bench, *asked, CRM_NEW="wrong").exit_code == 1
+    assert credentials() == bench.acme.credentials
+    with bench.store.begin() as uow:
+        uow.installations.set_status(bench.acme.id, InstallationStatus.PAUSED, REFUSED_US)
+        uow.commit()
+    done = run(bench, *asked, CRM_NEW="newer")
+    assert (done.exit_code, done.output.splitlines()[-1], credentials()) == (0, "Taken.", "newer")
+    assert status_of(bench, bench.acme.key) is InstallationStatus.ACTIVE
+
+
+def test_credentials_for_an_installation_that_a_person_paused_leave_it_paused(bench: Bench) -> None:
+    run(bench, "installations", "pause", bench.acme.key)
+    run(bench, "installations", "credentials", bench.acme.key, "--credentials-env", "CRM_NEW", CRM_NEW="newer")
+    assert status_of(bench, bench.acme.key) is InstallationStatus.PAUSED
 
 
 def test_removing_asks_then_disconnects_everybody(bench: Bench, browser: Browser) -> None:
