@@ -90,7 +90,7 @@ class House:
 
     def __init__(self, folder: Path, database_url: str, **world: Any) -> None:
         self.clock = Clock(folder / "clock")
-        self.crm = sandbox.crm.start(clock=self.clock, seed=1, **world.pop("crm", {}))
+        self.crm = self.start_crm(world.pop("crm", {}))
         self.google = sandbox.google.start(clock=self.clock, seed=1, **world.pop("google", {}))
         self.crm_admin, self.google_admin = Api(f"{self.crm.url}/_sandbox"), Api(f"{self.google.url}/_sandbox")
         self.rings = Rings()
@@ -125,6 +125,10 @@ class House:
         self._server = serve(self.app, self._server_port)
         self.installation: dict[str, str] = {}
         self.api = Api(self.url)
+
+    def start_crm(self, how: dict[str, Any]) -> StandIn:
+        """The CRM's stand-in."""
+        return sandbox.crm.start(clock=self.clock, seed=1, **how)
 
     def furnish(self) -> dict[str, str]:
         """Further stand-ins, kept in ``others``, and what the environment says of them."""

@@ -1,0 +1,147 @@
+"""The house with a CRM that people run in it: installed by the command line, its tasks moved by a person's hands."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+import sandbox.twenty
+from sandbox.kit.standin import StandIn
+from tests.flows.house import Api, House, Person, add_private_events
+
+AT_NINE = datetime(2030, 3, 5, 9, tzinfo=UTC)
+AT_THREE = datetime(2030, 3, 6, 15, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A task as its CRM shows it."""
+
+    title: str
+    due: datetime | None
+    on: bool
+    state: str
+    note: str
+
+
+class CrmHouse(House):
+    """What every CRM's house can do, in words of our own; ``values`` are ``title``, ``text``, ``due``, ``on``, ``done``
+    and ``owner``."""
+
+    adapter: ClassVar[str]
+
+    def credentials(self) -> str:
+        """What the operator puts into the environment: the CRM's present token."""
+        return str(self.crm_admin.call("POST", "/installation", json={})["api_token"])
+
+    def install(self, *settings_given: str) -> None:
+        """One command: fields and webhooks are made by it."""
+        args = ["add", "--name", "Acme", "--adapter", self.adapter, "--base-url", self.crm.url]
+        done = self.command(*args, "--credentials-env", "CRM_TOKEN", "--json")
+        self.installation = json.loads(done.strip().splitlines()[-1])
+        self.key = self.installation["key"]
+        if settings_given:
+            self.command("set", self.key, *settings_given)
+        self.api = Api(self.url, self.installation["api_token"])
+
+    def command(self, *args: str) -> str:
+        """An operator's command, which has to work."""
+        runner = self.app.test_cli_runner(env={"CRM_TOKEN": self.credentials()})
+        done = runner.invoke(args=["installations", *args])
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    def person(self, email: str, zone: str = "Europe/Berlin") -> Person:
+        """Somebody with an account on both sides."""
+        crm = self.crm_admin.call("POST", "/persons", json={"email": email, "time_zone": zone})
+        google = self.google_admin.call("POST", "/persons", json={"email": email, "time_zone": zone})
+        calendar = Api(f"{self.google.url}/calendar/v3", google["token"])
+        add_private_events(calendar, email)
+        return Person(email, crm["user_id"], Api(self.crm.url, crm["token"]), calendar)
+
+    def mailed(self, *, lost: bool) -> None:
+        """Whether what the CRM sends is lost on the way."""
+        if lost:
+            fault = {"match": {"direction": "out"}, "do": "drop", "times": None}
+            self.crm_admin.call("POST", "/faults", json=fault)
+        else:
+            self.crm_admin.call("DELETE", "/faults")
+
+    def new(self, who: Person, **values: Any) -> str:
+        """A task of this person's: on, due at nine, unless told otherwise."""
+        raise NotImplementedError
+
+    def edit(self, who: Person, task_id: str, **values: Any) -> None:
+        """The person changes these."""
+        raise NotImplementedError
+
+    def bin(self, who: Person, task_id: str) -> None:
+        """The person deletes the task, as one can be restored."""
+        raise NotImplementedError
+
+    def unbin(self, who: Person, task_id: str) -> None:
+        """And restores it."""
+        raise NotImplementedError
+
+    def seen(self, task_id: str) -> Seen:
+        """What the CRM shows."""
+        raise NotImplementedError
+
+    def synced(self, who: Person, **values: Any) -> str:
+        """A task with its event, both at rest."""
+        task_id = self.new(who, **values)
+        self.settle()
+        assert self.seen(task_id).state == "synced", self.seen(task_id)
+        return task_id
+
+    def revoke(self) -> None:
+        """An administrator takes our key away; the next :meth:`credentials` are new ones."""
+        self.crm_admin.call("POST", "/revoke", json={})
+
+
+class TwentyHouse(CrmHouse):
+    """With a workspace of Twenty's."""
+
+    adapter = "twenty"
+
+    def start_crm(self, how: dict[str, Any]) -> StandIn:
+        return sandbox.twenty.start(clock=self.clock, seed=1, **how)
+
+    def new(self, who: Person, **values: Any) -> str:
+        given = {"title": "Call Ada", "text": "Bring the **quote**", "due": AT_NINE, "on": True, "owner": who} | values
+        made = who.crm.call("POST", "/rest/tasks", json=_twenty(given))
+        return str(made["data"]["createTask"]["id"])
+
+    def edit(self, who: Person, task_id: str, **values: Any) -> None:
+        who.crm.call("PATCH", f"/rest/tasks/{task_id}", json=_twenty(values))
+
+    def bin(self, who: Person, task_id: str) -> None:
+        who.crm.call("DELETE", f"/rest/tasks/{task_id}?soft_delete=true")
+
+    def unbin(self, who: Person, task_id: str) -> None:
+        who.crm.call("PATCH", f"/rest/restore/tasks/{task_id}", json={})
+
+    def seen(self, task_id: str) -> Seen:
+        task = self.task(task_id)
+        due = datetime.fromisoformat(task["dueAt"]) if task["dueAt"] else None
+        state = (task["calendarSyncState"] or "").lower()
+        return Seen(task["title"], due, task["calendarSync"], state, task["calendarSyncNote"])
+
+
+def _twenty(values: dict[str, Any]) -> dict[str, Any]:
+    names = {"title": "title", "on": "calendarSync"}
+    spoken = {names[name]: value for name, value in values.items() if name in names}
+    if "due" in values:
+        spoken["dueAt"] = values["due"].isoformat() if values["due"] else None
+    if "text" in values:
+        spoken["bodyV2"] = {"markdown": values["text"]}
+    if "owner" in values:
+        spoken["assigneeId"] = values["owner"].user_id
+    if "done" in values:
+        spoken["status"] = "DONE" if values["done"] else "TODO"
+    return spoken
+
+
+HOUSES = (TwentyHouse,)
