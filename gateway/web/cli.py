@@ -174,7 +174,7 @@ def rotate_secret(key: str) -> None:
 @click.argument("key")
 @click.option("--credentials-env", required=True, metavar="NAME", help="The variable with the CRM's new token or JSON.")
 @with_appcontext
-@_plainly
+@plainly
 def credentials(key: str, credentials_env: str) -> None:
     """Call the CRM with new credentials, if it accepts them. An installation that was paused for the old ones goes
     on."""
