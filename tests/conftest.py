@@ -5,6 +5,7 @@
 - ``servers``: PostgreSQL and Valkey for the whole run, out of the wheels unless ``TEST_DATABASE_URL`` or
   ``TEST_REDIS_URL`` name others (never ``DATABASE_URL``: tests make and drop databases and flush Redis).
 - ``database_url``, ``redis_url``: fresh ones for a test.
+- ``chrome``: a real browser.
 - Hypothesis profiles by ``HYPOTHESIS_PROFILE``: ``quick`` (the default), ``ci`` (``make test``), and two that play new
   examples every time, ``wander`` and ``deep``.
 """
@@ -22,6 +23,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 import redis
+from playwright.sync_api import Browser, sync_playwright
 
 from sandbox import embedded
 
@@ -103,6 +105,15 @@ def chromium() -> str:
     found = subprocess.run([sys.executable, REPOSITORY / "bin/browser.py"], capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stderr
     return found.stdout.strip()
+
+
+@pytest.fixture(scope="session")
+def chrome(chromium: str) -> Iterator[Browser]:
+    """One running browser for all tests; each takes a context of its own (``tests/browsing.py``)."""
+    with sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        yield started
+        started.close()
 
 
 def migrate(url: str) -> None:

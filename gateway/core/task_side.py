@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from typing import Any
 
 from gateway.core import effects as fx
 from gateway.core import reconcile as rc
@@ -23,6 +24,7 @@ from gateway.core.model import (
     TaskGone,
     TaskOff,
     TaskState,
+    When,
 )
 from gateway.core.records import ReadAgain
 from gateway.core.run import BELIEVE_AFTER, Run, Steps, believed
@@ -152,7 +154,8 @@ def _landed(run: Run, owed: OwedTask, task: Task) -> None:
         agreed=owed.agreed or run.memory.agreed, owed=None, refusals=_not_put_back_yet(run, owed), time_dropped=False
     )
     story = Story.SWITCH_TURNED_OFF if owed.changes.sync_off else Story.TASK_UPDATED
-    run.tell(Actor.GATEWAY, story, fields=_names(owed.changes), reason=owed.reason, version=task.version)
+    named: dict[str, Any] = {} if owed.changes.due is None else {"due": _plain(owed.changes.due)}
+    run.tell(Actor.GATEWAY, story, fields=_names(owed.changes), reason=owed.reason, version=task.version, **named)
     if owed.changes.sync_off:
         run.off_reason = Reason(owed.reason) if owed.reason else None
         run.forget_event()
@@ -174,6 +177,11 @@ def _refused(run: Run, owed: OwedTask, fields: tuple[str, ...]) -> Steps:
     if owed.changes.sync_off:
         run.task = TaskOff()
         run.off_reason = Reason(owed.reason) if owed.reason else None
+
+
+def _plain(due: When) -> str:
+    """A due date as the timeline keeps it: a day, or an instant in UTC."""
+    return due.date.isoformat() if isinstance(due, Day) else due.at.isoformat().replace("+00:00", "Z")
 
 
 def _names(changes: TaskChanges) -> list[str]:

@@ -14,7 +14,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from gateway.core.errors import NotTrusted, OperatorFault
 from gateway.deployment import Gateway
-from gateway.web import assets, cli, docs, openapi
+from gateway.web import assets, cli, docs, openapi, words
 from gateway.web.api_conflicts import conflicts
 from gateway.web.api_held import held
 from gateway.web.api_operating import operating
@@ -23,6 +23,7 @@ from gateway.web.api_users import users
 from gateway.web.connect import connect
 from gateway.web.door import gateway as the_gateway
 from gateway.web.door import hang_up
+from gateway.web.embed import embed
 from gateway.web.failures import Failure, failure_of, unexpected
 from gateway.web.fields import problem
 from gateway.web.health import health
@@ -43,6 +44,7 @@ def create_app(gateway: Gateway) -> Flask:
     """The application of one built gateway. Calls nobody; safe before a fork."""
     app = Flask("gateway.web", static_folder=None)
     app.url_map.merge_slashes = False
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.json.sort_keys = False  # type: ignore[attr-defined]
     hang_up(app, gateway)
     if gateway.settings.secure_cookies:  # https ends at a proxy in front of us: exactly one hop is believed
@@ -54,7 +56,9 @@ def create_app(gateway: Gateway) -> Flask:
     app.register_blueprint(webhooks.blueprint(gateway.ctx))
     app.add_template_global(assets.address, "asset")
     assets.missing()
-    for blueprint in (assets.assets, users, tasks, conflicts, held, operating, connect, personal, health, site):
+    words.speak(app)
+    doors = (assets.assets, users, tasks, conflicts, held, operating, connect, personal, embed, health, site)
+    for blueprint in doors:
         app.register_blueprint(blueprint)
     for group in cli.GROUPS:
         app.cli.add_command(group)

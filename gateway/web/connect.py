@@ -75,7 +75,7 @@ def start(token: str) -> ResponseReturnValue:
     url = consent.begin(context(), ticket, provider, mode, security.know_browser(), back_to, extras=extras)
     read_ticket(context(), CONNECT, token, use=True)
     security.let_forms_leave()
-    return security.keep_browser(_see(url))
+    return security.keep_browser(see(url))
 
 
 def _would_replace(stands: Standing) -> bool:
@@ -133,7 +133,7 @@ def callback_by_form(door: str) -> ResponseReturnValue:
     _provider(door)
     answer = request.form.to_dict()
     consent.hold_answer(context(), answer)
-    return _see(url_for("connect.finish_form", door=door, state=answer["state"]))
+    return see(url_for("connect.finish_form", door=door, state=answer["state"]))
 
 
 @connect.get("/oauth/<door>/finish")
@@ -158,7 +158,7 @@ def _finish(provider: str, answer: Mapping[str, str]) -> ResponseReturnValue:
         return _not_connected(finished)
     where = _settled(finished)
     token, _ = consent.keep_ticket(context(), consent.SESSION, finished.ticket, consent.SESSION_LASTS)
-    response = where if isinstance(where, Response) else _see(where)
+    response = where if isinstance(where, Response) else see(where)
     security.set_cookie(response, security.SESSION, token, consent.SESSION_LASTS)
     security.drop_cookie(response, security.BROWSER)
     return response
@@ -207,6 +207,6 @@ def failed(
     return response
 
 
-def _see(url: str) -> Response:
+def see(url: str) -> Response:
     """Go there with a GET."""
     return Response(status=303, headers={"Location": url})

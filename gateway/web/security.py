@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -28,7 +29,7 @@ _BROWSER_LASTS = timedelta(hours=1)
 _FRAMED: Final = frozenset({"iframe", "frame", "embed", "object", "fencedframe"})
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; "
-    "form-action {targets}; base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
+    "form-action {targets}; base-uri 'none'; object-src 'none'; frame-ancestors {parents}"
 )
 
 
@@ -45,8 +46,9 @@ def add_headers(app: Flask) -> None:
     @app.after_request
     def harden(response: Response) -> Response:
         headers = response.headers
-        headers.setdefault("Content-Security-Policy", _POLICY.format(targets=g.get("form_targets", "'self'")))
-        headers.setdefault("X-Frame-Options", "DENY")
+        headers.setdefault("Content-Security-Policy", _policy())
+        if "parents" not in g:
+            headers.setdefault("X-Frame-Options", "DENY")
         headers.setdefault("X-Content-Type-Options", "nosniff")
         headers.setdefault("Referrer-Policy", "no-referrer")
         headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
@@ -55,6 +57,19 @@ def add_headers(app: Flask) -> None:
         if gateway().settings.secure_cookies:
             headers.setdefault("Strict-Transport-Security", "max-age=31536000")
         return response
+
+
+def _policy() -> str:
+    return _POLICY.format(targets=g.get("form_targets", "'self'"), parents=g.get("parents", "'none'"))
+
+
+def let_frame(origins: Sequence[str]) -> None:
+    """This page may stand in a frame of these origins; with none, nowhere.
+
+    The older ``X-Frame-Options`` knows no list: https://www.w3.org/TR/CSP3/#frame-ancestors-and-frame-options
+    """
+    if origins:
+        g.parents = " ".join(origins)
 
 
 def let_forms_leave() -> None:
@@ -122,21 +137,22 @@ def form_token(secret: str) -> str:
     return hmac.new(key, f"calendar gateway: form\0{secret}".encode(), hashlib.sha256).hexdigest()
 
 
-def check_form(secret: str) -> None:
-    """Raises ``NotFromHere`` unless this POST comes from a page of ours in the browser that holds ``secret``."""
+def check_form(secret: str, *, framed: bool = False) -> None:
+    """Raises ``NotFromHere`` unless this POST comes from a page of ours in the browser that holds ``secret``.
+    ``framed``: the page may stand in a frame."""
     own = gateway().settings.public_url
-    if not secret or not _is_ours(request, own):
+    if not secret or not _is_ours(request, own, framed=framed):
         raise NotFromHere
     sent = request.form.get(FORM_TOKEN, "").encode("utf-8", "surrogatepass")
     if not hmac.compare_digest(sent, form_token(secret).encode()):
         raise NotFromHere
 
 
-def _is_ours(asked: Request, own: str) -> bool:
+def _is_ours(asked: Request, own: str, *, framed: bool) -> bool:
     """Where the browser says the request comes from. Under ``no-referrer`` a browser names the origin of its own form
     ``null`` (https://fetch.spec.whatwg.org/#append-a-request-origin-header), so ``Sec-Fetch-Site`` counts first."""
     site, origin = asked.headers.get("Sec-Fetch-Site"), asked.headers.get("Origin")
-    if asked.headers.get("Sec-Fetch-Dest") in _FRAMED:
+    if not framed and asked.headers.get("Sec-Fetch-Dest") in _FRAMED:
         return False
     if site is not None:
         return site in ("same-origin", "none") and origin in (None, "null", own)

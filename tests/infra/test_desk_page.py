@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from sandbox.demo import seed
 from sandbox.demo.desk import Desk, create_app
@@ -17,18 +17,10 @@ from tests.infra.test_desk import an_event, calendar
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        yield started
-        started.close()
-
-
 @pytest.fixture
-def page(desk: Desk, browser: Browser) -> Iterator[Page]:
+def page(desk: Desk, chrome: Browser) -> Iterator[Page]:
     server = serve(create_app(desk))
-    context = browser.new_context(viewport={"width": 1200, "height": 900}, timezone_id="America/New_York")
+    context = chrome.new_context(viewport={"width": 1200, "height": 900}, timezone_id="America/New_York")
     page = context.new_page()
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))

@@ -175,6 +175,10 @@ class Bench:
         given = {"return_urls": ["https://crm.example", "https://app.example/settings?tab=calendar"], **changes}
         return installations.change_settings(self.ctx, added.installation.key, given), added.api_token
 
+    def change(self, **settings: Any) -> None:
+        """Settings of ``acme``, as its operator would set them."""
+        self.acme = installations.change_settings(self.ctx, self.acme.key, settings)
+
     def api(self, method: str, path: str, body: Any = None, *, token: str | None = None, **more: Any) -> TestResponse:
         headers = {"Authorization": f"Bearer {token or self.token}"} | more.pop("headers", {})
         return self.app.test_client().open(path, method=method, json=body, headers=headers, **more)
