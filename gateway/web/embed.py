@@ -12,7 +12,6 @@ from typing import Any, Final
 
 from flask import Blueprint, Response, g, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 
 from gateway.core.errors import GatewayError
 from gateway.core.model import State, TaskId
@@ -29,6 +28,7 @@ from gateway.web import security, states, story, words
 from gateway.web.connect import LARGEST_FORM, see
 from gateway.web.door import context
 from gateway.web.failures import failure_of
+from gateway.web.words import gettext as _
 
 embed = Blueprint("embed", __name__, url_prefix="/embed")
 

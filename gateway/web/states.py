@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from flask_babel import gettext as _
-
 from gateway.core.model import ConnectionStatus, Reason, State
+from gateway.web.words import gettext as _
 
 
 @dataclass(frozen=True, slots=True)

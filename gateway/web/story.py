@@ -11,13 +11,12 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, tzinfo
 from typing import Any, Final
 
-from flask_babel import gettext as _
-
 from gateway.core.model import Day, Moment
 from gateway.core.records import Entry
 from gateway.core.stories import Story, sentence
 from gateway.web import words
 from gateway.web.states import reason_words
+from gateway.web.words import gettext as _
 
 LINES: Final = 20
 TOGETHER: Final = timedelta(minutes=10)
@@ -191,6 +190,9 @@ _ENDS: Final[Mapping[Story, Callable[[Scene], str]]] = {
     Story.CONFLICT_CLOSED: lambda _s: _("the question was settled"),
     Story.RETRY: lambda _s: _("it did not work this time and will be tried again"),
     Story.PARKED: lambda _s: _("set aside after many tries; your administrator can start it again"),
+    Story.HELD: lambda _s: _("many changes came at once; this one waits for a yes"),
+    Story.HELD_APPROVED: lambda _s: _("the change was approved"),
+    Story.HELD_DROPPED: lambda _s: _("the change was dropped; the event is put back"),
     Story.REPLAYED: lambda _s: _("taken up again"),
     Story.DISCONNECTED: lambda _s: _("the calendar was disconnected; the event stays as a copy"),
     Story.BODY_DIFFERS: lambda _s: _("a repeated delivery said something else; the first one counts"),
@@ -202,6 +204,6 @@ def _end(entry: Entry, scene: Scene) -> str:
     if story is Story.WAITING:
         reason = reason_words(str(entry.detail.get("reason") or ""), scene.crm)
         return reason or _("it waits")
-    if story in _ENDS:
-        return _ENDS[story](scene)
-    return sentence(entry.code, {})
+    if story is None or story not in _ENDS:
+        return sentence(entry.code, {})
+    return _ENDS[story](scene)

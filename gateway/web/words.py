@@ -20,11 +20,10 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
 from flask import Flask, Response, request
-from flask_babel import Babel, Domain, get_locale, gettext, ngettext
+from flask_babel import Babel, Domain, get_locale
+from flask_babel import gettext as translated
 
 from gateway.core.model import Day, Moment
-
-__all__ = ["ago", "clock_time", "direction", "gettext", "locale_of", "moment", "ngettext", "speak", "value", "zone_of"]
 
 SOURCE: Final = "en"
 FOLDER: Final = Path(__file__).parent / "translations"
@@ -80,6 +79,11 @@ def _known(name: str) -> Locale | None:
     except (UnknownLocaleError, ValueError):
         locale = None
     return locale if locale is not None and locale.language in LANGUAGES else None
+
+
+def gettext(text: str, **values: object) -> str:
+    """A text of the catalogue in this request's language, with its values filled in."""
+    return str(translated(text, **values))
 
 
 def locale_of() -> Locale:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from gateway.core.model import Field, FieldConflict, LinkStatus, Reason, State
+from gateway.core.model import Field, FieldConflict, LinkStatus, Reason, State, Task, TaskId
 from gateway.core.records import InstallationStatus, Link
 from tests.flows.forms import first_form
 from tests.web.bench import ADA, HERE, Bench
@@ -53,10 +53,17 @@ def frame(bench: Bench, task: Link) -> Frame:
 
 def conflict(bench: Bench, link: Link, calendar: str = "Ring Ada") -> str:
     with bench.store.begin() as uow:
-        title = bench.crm.get(link.task_id).title  # type: ignore[union-attr]
-        made = uow.conflicts.open(link, FieldConflict(Field.TITLE, calendar, title), version=1, at=bench.clock.now())
+        what = FieldConflict(Field.TITLE, calendar, held(bench).title)
+        made = uow.conflicts.open(link, what, version=1, at=bench.clock.now())
         uow.commit()
     return made
+
+
+def held(bench: Bench) -> Task:
+    """The task as its CRM holds it."""
+    task = bench.crm.get(TaskId("t-1"))
+    assert isinstance(task, Task)
+    return task
 
 
 # --- for whom
@@ -150,7 +157,7 @@ def test_nothing_of_it_is_kept_or_told_to_others(frame: Frame) -> None:
 )
 def test_a_form_must_be_its_own(bench: Bench, frame: Frame, values: dict[str, str], headers: dict[str, str]) -> None:
     assert frame.post({"do": "off", **values}, **headers).status_code == 403
-    assert bench.crm.tasks["t-1"].sync_on
+    assert held(bench).sync_on
 
 
 def test_the_switch_goes_off_at_the_task(bench: Bench, frame: Frame) -> None:
@@ -158,7 +165,7 @@ def test_the_switch_goes_off_at_the_task(bench: Bench, frame: Frame) -> None:
     assert answer.status_code == 200
     assert "Switching off" in answer.text
     assert 'aria-checked="false"' in answer.text
-    assert not bench.crm.tasks["t-1"].sync_on
+    assert not held(bench).sync_on
 
 
 def test_a_task_that_was_never_on_is_shown_as_off(bench: Bench) -> None:
@@ -181,7 +188,7 @@ def test_b16_a_conflict_is_settled(bench: Bench, frame: Frame, task: Link, keep:
     answer = frame.post({"do": keep, "conflict": made})
     assert "Settled." in answer.text
     assert "changed on both sides" not in answer.text
-    assert (bench.crm.tasks["t-1"].title == "Ring Ada") is (keep == "calendar")
+    assert (held(bench).title == "Ring Ada") is (keep == "calendar")
 
 
 def test_b16_the_calendars_value_is_not_written_over_news(bench: Bench, frame: Frame, task: Link) -> None:
@@ -190,7 +197,7 @@ def test_b16_the_calendars_value_is_not_written_over_news(bench: Bench, frame: F
     answer = frame.post({"do": "calendar", "conflict": made})
     assert answer.status_code == 409
     assert "The task has changed since, so nothing was done" in answer.text
-    assert bench.crm.tasks["t-1"].title == "News"
+    assert held(bench).title == "News"
 
 
 def test_another_tasks_conflict_is_not_settled_here(bench: Bench, frame: Frame) -> None:

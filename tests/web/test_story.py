@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -15,7 +16,7 @@ from gateway.web.story import LINES, Scene, told
 
 NOW = datetime(2026, 12, 1, 9, 0, tzinfo=UTC)
 MOVED = {"fields": ["due"], "due": "2026-12-01T13:00:00Z"}
-Hop = Story | tuple[Story, dict[str, object]]
+Hop = Story | tuple[Story, dict[str, Any]]
 
 
 def lines(*hops: Hop, reader: bool = True, locale: str = "en-GB", apart: float = 1) -> list[str]:
@@ -30,7 +31,7 @@ def lines(*hops: Hop, reader: bool = True, locale: str = "en-GB", apart: float =
 
 
 def test_a_move_in_the_calendar_is_one_sentence() -> None:
-    hops: tuple[Hop, ...] = (Story.PUSH_CAME, Story.PUSH_FOUND_CHANGE, (Story.TASK_UPDATED, MOVED), Story.TASK_ECHO)
+    hops: list[Hop] = [Story.PUSH_CAME, Story.PUSH_FOUND_CHANGE, (Story.TASK_UPDATED, MOVED), Story.TASK_ECHO]
     assert lines(*hops) == ["You moved it to Tue 1 Dec, 14:00 in Google Calendar \N{EN DASH} the task followed"]
     (other,) = lines(*hops, reader=False)
     assert other.startswith("ada@example.com moved it to Tue 1 Dec, 14:00 in Google Calendar")
@@ -45,7 +46,7 @@ def test_a_move_in_the_calendar_is_one_sentence() -> None:
         ({"fields": ["due"]}, "You changed it in"),
     ],
 )
-def test_what_was_done_is_said(detail: dict[str, object], says: str) -> None:
+def test_what_was_done_is_said(detail: dict[str, Any], says: str) -> None:
     (line,) = lines(Story.PUSH_CAME, (Story.TASK_UPDATED, detail))
     assert line.startswith(says)
 
