@@ -40,6 +40,8 @@ class Ground(Protocol):
     def lose_next_answer(self) -> None: ...
     def reports(self, task_id: TaskId) -> list[tuple[State, str | None]]: ...
     def connection_reports(self) -> list[str]: ...
+    def tick(self) -> None: ...
+    def open(self, token: str) -> Any: ...
 
 
 class FakeGround:
@@ -75,6 +77,13 @@ class FakeGround:
     def connection_reports(self) -> list[str]:
         return [report.status for user, report in self.fake.connection_reports if user == self.user]
 
+    def tick(self) -> None:
+        """Each of its changes has a time of its own."""
+
+    def open(self, token: str) -> Any:
+        """It has no tokens."""
+        return self.fake if token else None
+
 
 class FixedClock:
     def now(self) -> datetime:
@@ -86,6 +95,7 @@ class WireGround:
 
     def __init__(self, standin: StandIn) -> None:
         self.url = standin.url
+        requests.post(f"{self.url}/_sandbox/reset", json={"seed": 1}, timeout=5).raise_for_status()
         person = self._admin("persons", {"email": "ada@example.com", "time_zone": "Europe/Berlin"})
         self.user = UserId(person["user_id"])
         self._person = {"Authorization": f"Bearer {person['token']}"}
@@ -123,6 +133,9 @@ class WireGround:
     def reports(self, task_id: TaskId) -> list[tuple[State, str | None]]:
         found = requests.get(f"{self.url}/_sandbox/tasks/{task_id}", timeout=5).json()["reports"]
         return [(State(report["state"]), report["reason"]) for report in found]
+
+    def tick(self) -> None:
+        """Each of its changes has a time of its own."""
 
     def connection_reports(self) -> list[str]:
         found = requests.get(f"{self.url}/_sandbox/users/{self.user}", timeout=5).json()["reports"]

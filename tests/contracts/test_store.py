@@ -255,9 +255,7 @@ def test_a_push_may_be_faster_than_the_answer(store: PgStore):
         answered = a_subscription(state="live", expires_at=NOW + HOUR, renew_at=NOW, secret_hash=hashed("other"))
         uow.subscriptions.save(answered)
         found = uow.subscriptions.get("google", SubscriptionId("s1"))
-    assert found == replace(
-        answered, secret_hash=hashed("secret"), last_number=7, verified_at=NOW, resource="r1"
-    )
+    assert found == replace(answered, secret_hash=hashed("secret"), last_number=7, verified_at=NOW, resource="r1")
 
 
 def test_renewals_that_are_due(store: PgStore):

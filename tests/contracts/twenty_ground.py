@@ -70,6 +70,9 @@ class TwentyGround:
     def connection_reports(self) -> list[str]:
         return []
 
+    def tick(self) -> None:
+        """Its times are milliseconds, and each change has one of its own."""
+
     def as_person(self, method: str, path: str, body: Any = None) -> Any:
         answer = requests.request(method, self.url + path, json=body, headers=self._person, timeout=5)
         assert answer.ok, answer.text
