@@ -9,6 +9,7 @@
     ├── AlreadyExists          an insert's id is taken: read it, then decide
     ├── EventGone              a write met an event that is no more: read to confirm
     ├── TargetGone             the whole calendar vanished: stop and tell, never "all events were deleted"
+    ├── WatchGone              nobody knows since when it is silent: make a new one, and look for what was missed
     ├── CursorExpired          a cursor is too old: look at all of ours afresh
     ├── AccessRevoked(reason)  the grant is dead: disable the connection, once
     ├── SignInAgain(reason)    the person must sign in again: changes wait
@@ -66,6 +67,10 @@ class EventGone(GatewayError):
 
 class TargetGone(GatewayError):
     """The target calendar does not exist any more, or is out of reach."""
+
+
+class WatchGone(GatewayError):
+    """The provider does not know this watch any more, so that there were no pushes for an unknown time."""
 
 
 class CursorExpired(GatewayError):

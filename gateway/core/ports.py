@@ -119,7 +119,8 @@ class Calendar(Protocol):
         """Ask for pushes to ``address`` (and for those about the subscription itself to ``address``/lifecycle)."""
 
     def extend(self, channel_id: str, resource: str) -> Watch | None:
-        """Put the end of a watch off; ``None`` where that cannot be, and a new one is to be made."""
+        """Put the end of a watch off; ``None`` where this provider cannot, and a new one is to be made. Raises
+        ``WatchGone`` for one that it should know and does not."""
 
     def unwatch(self, channel_id: str, resource: str) -> None:
         """Stop pushes; an unknown channel is success."""

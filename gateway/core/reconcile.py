@@ -52,7 +52,7 @@ from gateway.core.render import (
     priority_of,
     span,
 )
-from gateway.core.text import fits, read, shown
+from gateway.core.text import fits, lacks_strokes, read, shown
 from gateway.core.weigh import Weighed, number_on, weigh_both
 
 # --- steps ----------------------------------------------------------------------------------------------------------
@@ -292,7 +292,9 @@ def _event_write(memory: Memory, facts: Facts, both: Weighed, mine: str) -> Even
 
 
 def _new_title(memory: Memory, facts: Facts, both: Weighed) -> str | None:
-    if not both.title.to_event and both.task.done == memory.sent.done:
+    """Written where the task's is news, where "done" begins or ends, or where a struck title was typed into plainly."""
+    bared = both.task.done and lacks_strokes(both.event.title)
+    if not both.title.to_event and both.task.done == memory.sent.done and not bared:
         return None
     candidate = shown(both.task.title, struck=both.task.done, limit=facts.rules.title_limit)
     return candidate if candidate != both.event.title else None

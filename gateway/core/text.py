@@ -62,6 +62,12 @@ def is_struck(title: str) -> bool:
     return STROKE in told and strike(unstrike(told)) == told
 
 
+def lacks_strokes(title: str) -> bool:
+    """Whether a calendar's raw title, once struck by us, shows a cluster without a stroke: a person typed into it."""
+    told = clean(title)
+    return strike(unstrike(told)).count(STROKE) > told.count(STROKE)
+
+
 def clip(title: str, limit: int) -> str:
     """The title in at most ``limit`` code points: unchanged, or cut after a whole cluster, with an ellipsis.
 

@@ -188,8 +188,10 @@ def _say_goodbye(
     patches: bool,
 ) -> None:
     """One link's switch goes off in the CRM; its conflicts are a thing of the past."""
-    uow.conflicts.close(inst, link_id, None, "superseded", now)
-    uow.timeline.add(inst, task_id, Entry(now, Actor.GATEWAY.value, Story.DISCONNECTED.value, {}))
+    told = [Story.DISCONNECTED]
+    if uow.conflicts.close(inst, link_id, None, "superseded", now):
+        told.append(Story.CONFLICT_CLOSED)
+    uow.timeline.add(inst, task_id, *(Entry(now, Actor.GATEWAY.value, story.value, {}) for story in told))
     topic = Topic.SWITCH_OFF if patches else Topic.REPORT
     uow.outbox.request(inst, topic, link_id, mailbox=crm_mailbox(inst), now=now, lane=Lane.BACKFILL)
 

@@ -1,4 +1,5 @@
-"""Subscriptions: created on connect, renewed with overlap, recreated when gone; each renewal ends in a look.
+"""Subscriptions: created on connect, renewed with overlap, recreated when gone. Where nobody may have listened for a
+while, a look follows.
 
 A row is written before the provider is asked, because its first push may be faster than its answer:
 https://developers.google.com/workspace/calendar/api/guides/push
@@ -14,7 +15,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
-from gateway.core.errors import Forbidden, TargetGone
+from gateway.core.errors import Forbidden, TargetGone, WatchGone
 from gateway.core.model import WRITABLE, ConnectionId, SubscriptionId
 from gateway.core.ports import Calendar, Lane, Watch
 from gateway.core.records import Connection, Installation, Lease, Subscription, Topic
@@ -43,7 +44,11 @@ def subscribe(ctx: Context, lease: Lease, installation: Installation) -> None:
     if _is_served(connection, held, ctx):
         _finish(ctx, lease, connection, held, None)
         return
-    extended = _extend(ctx, installation, connection, held)
+    try:
+        extended = _extend(ctx, installation, connection, held)
+    except WatchGone:
+        log.warning("a subscription was gone before its end", extra={"connection": connection.id})
+        extended, held = None, [replace(s, state="old") for s in held]  # what it did not tell is to be looked for
     if extended is not None:
         _keep(ctx, lease, extended)
         return
@@ -62,7 +67,7 @@ def _is_served(connection: Connection, held: Sequence[Subscription], ctx: Contex
 def _extend(
     ctx: Context, installation: Installation, connection: Connection, held: Sequence[Subscription]
 ) -> Subscription | None:
-    """The subscription with its end put off, where its provider can and still knows it."""
+    """The subscription with its end put off, where its provider can. Raises ``WatchGone``."""
     now = ctx.clock.now()
     live = next((s for s in held if s.state == "live" and s.calendar_id == connection.calendar_id), None)
     if live is None or live.resource is None:

@@ -62,7 +62,6 @@ class Ground:
         self.judge = Judge()
         self.opened: list[FieldConflict] = []
         self.closed: list[Field] = []
-        self.typed = False
         self.late: list[fx.InsertEvent | fx.PatchEvent] = []
         self.hiccups: set[str] = set()
         self.vague = False
@@ -96,7 +95,6 @@ class Ground:
             return
         event = self.event_at(place)
         if event is not None and (changed := replace(event, **changes)) != event:
-            self.typed |= "title" in changes
             self._put(place, changed)
 
     def delete_event(self) -> None:

@@ -27,6 +27,7 @@ from gateway.core.model import (
 )
 from gateway.core.records import ReadAgain
 from gateway.core.run import Run
+from gateway.core.text import strike
 from tests.factories import NINE, TEN
 
 # --- refusals
@@ -132,6 +133,17 @@ def test_a_person_s_undo_makes_no_banner(world):
 
 
 # --- looks
+
+
+@pytest.mark.parametrize("title", ["Bob", "Ada"], ids=["renamed", "only unstruck"])
+def test_b6_b10_a_done_event_that_a_person_typed_into_is_struck_again(world, title):
+    world.tell(title="Ada", status=Status.COMPLETED)
+    world.run()
+    world.show(title=title)
+    world.run()
+    assert world.task.title == title
+    assert world.event.title == strike(title)
+    world.end()
 
 
 def test_a_colour_chosen_while_done_survives_other_writes_and_the_reopening(world):

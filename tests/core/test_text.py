@@ -12,7 +12,7 @@ import regex  # type: ignore[import-untyped]  # ships no types
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.core.text import NO_TITLE, clean, clip, fits, is_blank, read, shown, strike, unstrike
+from gateway.core.text import NO_TITLE, clean, clip, fits, is_blank, lacks_strokes, read, shown, strike, unstrike
 
 S = "\u0336"
 PLENTY = 100_000
@@ -105,6 +105,7 @@ def _assert_comes_back(title: str) -> None:
     for struck, form in itertools.product((True, False), FORMS):
         raw = form(shown(title, struck=struck, limit=PLENTY))
         assert read(raw, struck=struck) == told
+        assert not (struck and lacks_strokes(raw)), "never twice for the same reason"
     struck_title = strike(clean(title))
     assert unstrike(struck_title) == clean(title)
     assert unstrike(_normal("NFC")(struck_title)) == clean(title)
@@ -212,6 +213,12 @@ def test_strike(title: str, struck: str) -> None:
 )
 def test_unstrike_takes_one_stroke_from_each_cluster_that_has_one(raw: str, title: str) -> None:
     assert unstrike(raw) == title
+
+
+@pytest.mark.parametrize("raw", ["Call Bob", f"C{S}a{S}l{S}l{S} Bob", f"C{S}a{S}ll", "(no title)"])
+def test_what_a_person_typed_into_a_struck_title_lacks_its_strokes(raw: str) -> None:
+    assert lacks_strokes(raw)
+    assert not lacks_strokes(strike(unstrike(raw)))
 
 
 def test_a_title_we_did_not_strike_keeps_its_strokes() -> None:

@@ -35,7 +35,7 @@ from gateway.core.model import (
 from gateway.core.ports import Style
 from gateway.core.records import Link, ReadAgain
 from gateway.core.render import Rules
-from gateway.core.text import STROKE
+from gateway.core.text import STROKE, lacks_strokes
 from tests.core.ground import Ground, Kept
 from tests.core.judge import of_event, of_task
 from tests.fakes import written
@@ -319,7 +319,7 @@ class World(Ground):
             assert of_task(task) == of_event(event), "both sides differ"
             assert self.outcome in (None, of_task(task)), f"an edit is lost: {self.outcome}"
             assert task.done or STROKE not in event.title
-            assert not task.done or STROKE in event.title or self.typed
+            assert not task.done or not lacks_strokes(event.title), "done, and not struck through"
         assert self.opened == self.judge.expected, f"opened {self.opened}, earned {self.judge.expected}"
         before = self.calls
         self.run()

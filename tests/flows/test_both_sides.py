@@ -121,7 +121,7 @@ def test_b16_the_calendars_value_is_refused_once_the_task_has_moved_on(house: Ho
     assert house.state(task)["state"] == "synced", "a person's later edit of the field closes the banner"
 
 
-@pytest.mark.parametrize("end", ["edit_task", "edit_event", "switch_off", "delete"])
+@pytest.mark.parametrize("end", ["edit_task", "edit_event", "switch_off", "delete", "disconnect"])
 def test_b16_what_else_closes_a_banner(house: House, ada: Person, end: str) -> None:
     task = clash(house, ada)
     banner = house.state(task)["conflict"]["id"]
@@ -132,12 +132,16 @@ def test_b16_what_else_closes_a_banner(house: House, ada: Person, end: str) -> N
             house.edit_event(ada, house.event(ada), summary="Call Zoe")
         case "switch_off":
             edit_task(ada, task, calendar_sync=False)
+        case "disconnect":
+            house.api.call("DELETE", f"/v1/users/{ada.user_id}/connection", expect=202)
         case _:
             ada.crm.call("DELETE", f"/tasks/{task}")
     house.settle()
     assert "conflict_closed" in codes(house, task)
-    listed = house.api.call("GET", "/v1/conflicts?state=open")
-    assert banner not in str(listed)
+    assert banner not in str(house.api.call("GET", "/v1/conflicts?state=open"))
+    assert house.state(task)["conflict"] is None
+    if end != "delete":  # a task that is gone shows no banner
+        assert conflict(house, task)["conflict"] is None, "the CRM was told"
 
 
 def test_b16_a_banner_closes_by_itself_after_30_days(house: House, ada: Person) -> None:

@@ -86,6 +86,12 @@ def test_b11_description_colour_guests_place_and_reminders_stay_in_the_calendar(
     assert the_task(ada, task) == before
     assert house.event(ada)["description"] == "Mine"
     assert house.calls(mark, which="crm") == []
+    edit_task(ada, task, title="Call Bob")
+    house.settle()
+    assert house.event(ada)["description"] == "Mine", "the deep link does not come back by itself"
+    edit_task(ada, task, description="Bring two quotes")
+    house.settle()
+    assert house.event(ada)["description"] == f"Bring two quotes\n\nOpen in Acme: {before['url']}\n\nMine"
 
 
 def test_b12_deleted_in_the_calendar_only_the_switch_goes_off(house: House, ada: Person) -> None:

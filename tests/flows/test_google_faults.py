@@ -22,6 +22,7 @@ from tests.flows.trouble import (
     until_quiet,
     well,
 )
+from tests.patience import until
 
 EVENTS = "/events(/|$)"
 
@@ -85,6 +86,21 @@ def meet_everywhere(house: House, ada: Person, fault: dict[str, Any]) -> None:
     until_quiet(house, days=2)
     assert house.events(ada) == [], fault
     assert "conflict" not in codes(house, task), fault
+
+
+def test_a_google_too_slow_is_given_up_and_what_it_does_late_makes_no_second_event(
+    house: House, ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No answer within the time allowed; the request is carried out all the same, after it was made again."""
+    monkeypatch.setattr("gateway.providers.http.READ_SECONDS", 0.3)
+    mark = house.mark()
+    meet_everywhere(house, ada, {"do": "delay", "delay_ms": 1000})
+    for method in ("POST", "PATCH", "GET", "DELETE"):
+        until(lambda method=method: len(asked(house, mark, method, "/events")) >= 2)  # type: ignore[misc]
+    house.settle()
+    assert house.events(ada) == []
+    assert connection(house, ada)["status"] == "connected"
+    nothing_is_left(house)
 
 
 @pytest.mark.parametrize(

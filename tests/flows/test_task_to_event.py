@@ -185,6 +185,19 @@ def test_b6_completed_is_struck_through_and_reopened_is_as_before(house: House, 
     assert (event["summary"], event["colorId"], event["reminders"]) == ("Call Eve", "3", {"useDefault": True})
 
 
+def test_b6_b10_a_done_event_that_is_renamed_in_plain_letters_is_struck_again(house: House, ada: Person) -> None:
+    task = synced_task(house, ada, status="completed")
+    mark = house.mark()
+    house.edit_event(ada, house.event(ada), summary="Call Eve")
+    house.settle()
+    assert the_task(ada, task)["title"] == "Call Eve"
+    assert house.event(ada)["summary"] == "C̶a̶l̶l̶ ̶E̶v̶e̶"
+    assert [c["method"] for c in house.calls(mark)].count("PATCH") == 1
+    edit_task(ada, task, status="open")
+    house.settle()
+    assert house.event(ada)["summary"] == "Call Eve"
+
+
 def test_b6_a_finished_event_drops_out_of_what_is_to_come(house: House, ada: Person) -> None:
     task = synced_task(house, ada)
     edit_task(ada, task, status="completed")

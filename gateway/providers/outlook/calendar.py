@@ -142,8 +142,8 @@ class OutlookCalendar:
         """Subscribe to the calendar's changes and to the subscription's own fate."""
         return self._watching.begin(channel_id, secret, address)
 
-    def extend(self, channel_id: str, resource: str) -> Watch | None:
-        """Put the subscription's end off."""
+    def extend(self, channel_id: str, resource: str) -> Watch:
+        """Put the subscription's end off; raises ``WatchGone``."""
         return self._watching.extend(channel_id, resource)
 
     def unwatch(self, channel_id: str, resource: str) -> None:  # noqa: ARG002 - Graph's own id is enough

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from gateway.core.errors import AlreadyExists, EventGone, Refused, TargetGone, TryLater
+from gateway.core.errors import AlreadyExists, EventGone, Refused, TargetGone, TryLater, WatchGone
 from gateway.core.ports import Watch
 from gateway.providers.outlook.notifications import client_state
 from gateway.providers.outlook.transport import Client, part
@@ -42,13 +42,13 @@ class Watching:
             raise TargetGone("the calendar is not there any more") from None
         return self._watch(channel_id, answer)
 
-    def extend(self, channel_id: str, resource: str) -> Watch | None:
+    def extend(self, channel_id: str, resource: str) -> Watch:
         """Its end put off, which also renews what it may do: never paired with ``/reauthorize``
-        (https://learn.microsoft.com/graph/change-notifications-lifecycle-events). ``None``: it is gone."""
+        (https://learn.microsoft.com/graph/change-notifications-lifecycle-events). Raises ``WatchGone``."""
         try:
             answer = self._client.call("PATCH", self._path(resource), body={"expirationDateTime": self._end()})
         except (EventGone, TargetGone):
-            return None
+            raise WatchGone("Microsoft does not know this subscription any more") from None
         return self._watch(channel_id, {"id": resource, **answer})
 
     def end(self, resource: str) -> None:

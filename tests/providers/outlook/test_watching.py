@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.core.errors import Forbidden, Refused, TargetGone, TryLater
+from gateway.core.errors import Forbidden, Refused, TargetGone, TryLater, WatchGone
 from tests.providers.outlook.conftest import CALENDAR, GRAPH, NOW, a_failure, sent
 
 ADDRESS = "https://gateway.example/webhooks/calendar/outlook"
@@ -95,7 +95,8 @@ def test_putting_the_end_off_changes_nothing_else(net, calendar):
 @pytest.mark.parametrize("code", ["ResourceNotFound", "ExtensionError", "ErrorFolderNotFound"])
 def test_one_that_is_gone_cannot_be_extended_and_is_ended(net, calendar, code):
     net.patch(ONE, **a_failure(404, code))
-    assert calendar.extend(CHANNEL, "sub-1") is None
+    with pytest.raises(WatchGone):
+        calendar.extend(CHANNEL, "sub-1")
     net.delete(ONE, **a_failure(404, code))
     calendar.unwatch(CHANNEL, "sub-1")
 
