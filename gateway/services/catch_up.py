@@ -15,8 +15,8 @@ from gateway.core.ports import TaskPage
 from gateway.core.records import Arrival, Installation, Lease, Topic
 from gateway.core.repositories import UnitOfWork
 from gateway.core.signals import Kind, TaskSignal
-from gateway.services.context import Context, Ring, crm_mailbox
-from gateway.services.ingest import take_signal
+from gateway.services.context import Context, Ring, crm_mailbox, link_id
+from gateway.services.ingest import Run, owe_runs, take_signal
 from gateway.services.reports import ring_when_due
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,6 @@ def catch_up(ctx: Context, lease: Lease, installation: Installation) -> None:
     if since is None or started - since > LAPSE or lease.attempts > 0:
         _check_existence(ctx, lease, installation)
     with ctx.store.begin() as uow:
-        uow.outbox.hold(lease)
         uow.installations.caught_up(installation.id, started)
         uow.outbox.settle(lease, ctx.clock.now())
         uow.commit()
@@ -58,18 +57,20 @@ def catch_up(ctx: Context, lease: Lease, installation: Installation) -> None:
 def _take(ctx: Context, lease: Lease, installation: Installation, page: TaskPage) -> None:
     """One commit a page; what is known already costs nothing more."""
     now = ctx.clock.now()
+    runs: list[Run] = []
     with ctx.store.begin() as uow:
-        uow.outbox.hold(lease)
         if page.faults:
             _record_faults(uow, installation, page.faults, now)
-        for task_id, state in page.tasks:
+        for task_id, state in sorted(page.tasks, key=lambda one: link_id(installation.id, one[0])):
             link = uow.links.by_task(installation.id, task_id)
             version = state.version if isinstance(state, Task | TaskOff) else None
             if link is not None and version is not None and version == link.task_version:
                 continue
             happened = state.updated_at if isinstance(state, Task) else None
             signal = TaskSignal(task_id, Kind.CHANGED, state, version=version, at=happened)
-            _ring(ctx, uow, take_signal(uow, installation, signal, link, now))
+            runs += take_signal(uow, installation, signal, link, now)
+        _ring(ctx, uow, owe_runs(uow, runs, now))
+        uow.outbox.hold(lease)
         uow.commit()
 
 
@@ -90,18 +91,20 @@ def _check_existence(ctx: Context, lease: Lease, installation: Installation) -> 
         if not ids:
             return
         missing = set(ids) - crm.existing(ids)
-        _look_again(ctx, lease, installation, sorted(missing))
+        _look_again(ctx, lease, installation, sorted(missing, key=lambda task_id: link_id(installation.id, task_id)))
         after = ids[-1]
 
 
 def _look_again(ctx: Context, lease: Lease, installation: Installation, missing: Sequence[TaskId]) -> None:
     now: datetime = ctx.clock.now()
+    runs: list[Run] = []
     with ctx.store.begin() as uow:
-        uow.outbox.hold(lease)
         for task_id in missing:
             link = uow.links.by_task(installation.id, task_id)
             signal = TaskSignal(task_id, Kind.DELETED, None)
-            _ring(ctx, uow, take_signal(uow, installation, signal, link, now))
+            runs += take_signal(uow, installation, signal, link, now)
+        _ring(ctx, uow, owe_runs(uow, runs, now))
+        uow.outbox.hold(lease)
         uow.commit()
 
 

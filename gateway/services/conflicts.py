@@ -9,7 +9,7 @@ from gateway.core.stories import Actor, Story
 from gateway.core.task_side import idempotency_key
 from gateway.services.context import Context
 from gateway.services.reports import owe_report
-from gateway.services.tasks import owe_look
+from gateway.services.tasks import hint_look, owe_run
 
 CRM = "crm"
 CALENDAR = "calendar"
@@ -68,12 +68,13 @@ def _changes(conflict: Conflict) -> TaskChanges:
 def _close(ctx: Context, installation: Installation, conflict: Conflict, keep: str) -> None:
     inst, now = installation.id, ctx.clock.now()
     with ctx.store.begin() as uow:
+        link = uow.links.by_task(inst, conflict.task_id)
+        looks = link is not None and keep == CALENDAR and hint_look(uow, link)
         uow.conflicts.close(inst, conflict.link_id, [conflict.what.field], keep, now)
         entry = Entry(now, Actor.CRM.value, Story.CONFLICT_CLOSED.value, {"fields": [conflict.what.field.value]})
         uow.timeline.add(inst, conflict.task_id, entry)
-        link = uow.links.get(inst, conflict.link_id)
         if link is not None:
             owe_report(ctx, uow, link)
-            if keep == CALENDAR:
-                owe_look(ctx, uow, link)
+            if looks:
+                owe_run(ctx, uow, link)
         uow.commit()

@@ -17,10 +17,8 @@ from gateway.core.model import (
     ConnectionId,
     ConnectionStatus,
     InstallationId,
-    LinkId,
     LinkStatus,
     Reason,
-    TaskId,
     UserId,
 )
 from gateway.core.ports import CalendarInfo, Lane
@@ -151,49 +149,47 @@ def end(
     *,
     patches: bool,
     dormant: bool = True,
+    noticed_by: Lease | None = None,
 ) -> Connection:
     """Dormant first; then the revocation, the switches and the news are owed, all in this transaction.
 
     ``dormant=False``: another account takes over, so the tasks that are on stay on and wait for its calendar.
+    ``noticed_by``: the connection's own work, which ends with it; raises ``LeaseLost``.
     """
     inst, now = connection.installation_id, ctx.clock.now()
     revoked = status is ConnectionStatus.REVOKED
     current = uow.connections.lock(inst, connection.id) or connection
     ended = replace(current, status=status, reason=reason.value, since=now, next_read_at=None)
     uow.connections.save(ended)
-    uow.outbox.cancel_mailbox(inst, calendar_mailbox(connection.id))
-    links = uow.links.make_dormant(inst, connection.id, reason, remember_switch=revoked) if dormant else ()
+    if revoked:
+        uow.connections.erase_credential(inst, connection.id)
+        for subscription in uow.subscriptions.of_connection(inst, connection.id):
+            uow.subscriptions.remove(inst, subscription.id)
+    links = sorted(uow.links.make_dormant(inst, connection.id, reason, remember_switch=revoked)) if dormant else ()
     for link_id, task_id in links:
-        _say_goodbye(uow, inst, link_id, task_id, now, patches=patches)
+        told = [Story.DISCONNECTED]
+        if uow.conflicts.close(inst, link_id, None, "superseded", now):
+            told.append(Story.CONFLICT_CLOSED)
+        uow.timeline.add(inst, task_id, *(Entry(now, Actor.GATEWAY.value, story.value, {}) for story in told))
+    # Work comes last in the order of locks; a run that is under way finds its link dormant and cannot commit.
+    if noticed_by is not None:
+        _end_work(uow, noticed_by, now)
+    uow.outbox.cancel_mailbox(inst, calendar_mailbox(connection.id))
+    topic = Topic.SWITCH_OFF if patches else Topic.REPORT
+    for link_id, _task in links:
+        uow.outbox.request(inst, topic, link_id, mailbox=crm_mailbox(inst), now=now, lane=Lane.BACKFILL)
     if links:
         ring_when_due(ctx, uow, inst, crm_mailbox(inst), Lane.NOW, 0.0)
         ring_when_due(ctx, uow, inst, crm_mailbox(inst), Lane.BACKFILL, 0.0)
-    if revoked:
-        for subscription in uow.subscriptions.of_connection(inst, connection.id):
-            uow.subscriptions.remove(inst, subscription.id)
-        uow.connections.erase_credential(inst, connection.id)
-    else:
+    if not revoked:
         _owe(ctx, uow, connection, Topic.REVOKE)
     owe_tell(ctx, uow, ended)
     return ended
 
 
-def _say_goodbye(
-    uow: UnitOfWork,
-    inst: InstallationId,
-    link_id: LinkId,
-    task_id: TaskId,
-    now: datetime,
-    *,
-    patches: bool,
-) -> None:
-    """One link's switch goes off in the CRM; its conflicts are a thing of the past."""
-    told = [Story.DISCONNECTED]
-    if uow.conflicts.close(inst, link_id, None, "superseded", now):
-        told.append(Story.CONFLICT_CLOSED)
-    uow.timeline.add(inst, task_id, *(Entry(now, Actor.GATEWAY.value, story.value, {}) for story in told))
-    topic = Topic.SWITCH_OFF if patches else Topic.REPORT
-    uow.outbox.request(inst, topic, link_id, mailbox=crm_mailbox(inst), now=now, lane=Lane.BACKFILL)
+def _end_work(uow: UnitOfWork, lease: Lease, now: datetime) -> None:
+    uow.outbox.settle(lease, now)
+    uow.outbox.cancel(lease.installation_id, lease.topic, lease.key)
 
 
 # --- lost -----------------------------------------------------------------------------------------------------------
@@ -212,11 +208,19 @@ def access_revoked(
     ``noticed_by``: the connection's own work, which ends with it. Raises ``LeaseLost``."""
     with ctx.store.begin() as uow:
         connection = uow.connections.lock(inst, connection_id)
-        if noticed_by is not None:
-            uow.outbox.settle(noticed_by, ctx.clock.now())
-            uow.outbox.cancel(inst, noticed_by.topic, noticed_by.key)
-        if connection is not None and connection.status not in LEFT:
-            end(ctx, uow, connection, ConnectionStatus.REVOKED, Reason.REVOKED, patches=True)
+        if connection is None or connection.status in LEFT:
+            if noticed_by is not None:
+                _end_work(uow, noticed_by, ctx.clock.now())
+        else:
+            end(
+                ctx,
+                uow,
+                connection,
+                ConnectionStatus.REVOKED,
+                Reason.REVOKED,
+                patches=True,
+                noticed_by=noticed_by,
+            )
             log.warning("a provider has withdrawn an access: %s", why, extra={"connection": connection_id})
         uow.commit()
 

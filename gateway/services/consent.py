@@ -183,15 +183,14 @@ def _keep(ctx: Context, ticket: Ticket, provider: str, grant: Grant) -> Connecti
         former = uow.connections.of_user(inst, ticket.user_id)
         if former is not None and former.status not in LEFT and not _same_account(former, provider, grant):
             end(ctx, uow, former, ConnectionStatus.DISCONNECTED, Reason.DISCONNECTED, patches=False, dormant=False)
-        same = former is not None and _same_account(former, provider, grant)
-        if former is not None and same:
+        if former is not None and _same_account(former, provider, grant):
             connection = _taken_up(ctx, former, grant)
             uow.connections.save(connection)
+            current = uow.connections.lock(inst, connection.id) or connection
+            uow.connections.save_credential(inst, connection.id, grant.credential, current.credential_version)
         else:
             connection = _new(ctx, ticket, provider, grant)
             uow.connections.add(connection)
-        current = uow.connections.lock(inst, connection.id) or connection
-        uow.connections.save_credential(inst, connection.id, grant.credential, current.credential_version)
         owe_tell(ctx, uow, connection)
         uow.commit()
     with ctx.store.begin() as uow:
@@ -230,6 +229,7 @@ def _new(ctx: Context, ticket: Ticket, provider: str, grant: Grant) -> Connectio
         subject=grant.subject,
         email=grant.email,
         tag=tag_of(ctx, ticket.installation_id, grant.issuer, grant.subject),
+        credential=grant.credential,
         connected_at=now,
         since=now,
     )

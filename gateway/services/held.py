@@ -64,12 +64,12 @@ def hold(ctx: Context, lease: Lease, connection: Connection) -> fx.Leave:
     """All that is doubted in this calendar waits with one batch: banners say so, and nothing is owed for it."""
     inst, now = connection.installation_id, ctx.clock.now()
     with ctx.store.begin() as uow:
-        uow.outbox.hold(lease)
         held_id = uow.held.open(inst, connection.id, connection.user_id, now)
         links = uow.links.hold(inst, connection.id, held_id)
         for _link, task_id in links:
             uow.timeline.add(inst, task_id, Entry(now, Actor.GATEWAY.value, Story.HELD.value, {}))
-        for link_id, _task in links:
+        uow.outbox.hold(lease)
+        for link_id, _task in sorted(links):
             if link_id != lease.key:
                 uow.outbox.cancel(inst, Topic.SYNC, link_id)
             link = uow.links.get(inst, link_id)
@@ -132,6 +132,6 @@ def _carry_on(ctx: Context, uow: UnitOfWork, batch: Held) -> None:
     if batch.state is HeldState.APPROVED:
         for _link, task_id in links:
             uow.timeline.add(inst, task_id, Entry(now, Actor.GATEWAY.value, Story.HELD_APPROVED.value, {}))
-    for link_id, _task in links:
+    for link_id, _task in links:  # all links before all work, as everywhere
         uow.outbox.request(inst, Topic.SYNC, link_id, mailbox=mailbox, now=now, lane=Lane.BACKFILL)
     ring_when_due(ctx, uow, inst, mailbox, Lane.BACKFILL, 0.0)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from gateway.core.model import Cause, LinkStatus, Task, TaskGone, TaskOff
+from gateway.core.model import Cause, InstallationId, LinkId, LinkStatus, Task, TaskGone, TaskOff
 from gateway.core.ports import Lane
 from gateway.core.records import (
     Arrival,
@@ -51,7 +51,8 @@ def receive_crm(
 ) -> Receipt:
     """Record one trusted delivery and owe what follows from it. ``shared``: the raw bytes tell of other installations
     too, and are not kept."""
-    signals = [s for s in delivery.signals if isinstance(s, TaskSignal)]
+    # Sorted: two deliveries about the same tasks lock them in one order. One task's own news stays in its order.
+    signals = sorted(_of_tasks(delivery), key=lambda s: link_id(installation.id, s.task_id))
     links = {s.task_id: uow.links.by_task(installation.id, s.task_id) for s in signals}
     keeps = bool(signals) and not shared and all(_may_keep(s, links[s.task_id]) for s in signals)
     arrival = Arrival(
@@ -60,18 +61,22 @@ def receive_crm(
         digest=hashlib.sha256(raw).digest(),
         at=now,
         raw=raw if keeps else None,
-        tasks=tuple(s.task_id for s in signals),
+        tasks=tuple(s.task_id for s in _of_tasks(delivery)),
         detail={"kinds": [_name(s) for s in delivery.signals], "faults": list(delivery.faults)},
     )
     if uow.inbox.record(installation.id, arrival) is None:
         return Receipt(seen_before=True)
     rings: list[Ring] = []
-    for signal in delivery.signals:
-        if isinstance(signal, TaskSignal):
-            rings += take_signal(uow, installation, signal, links.get(signal.task_id), now)
-        elif isinstance(signal, UserDeactivated):
-            rings += deactivate(ctx, uow, installation, signal.user_id)
+    runs = [run for s in signals for run in take_signal(uow, installation, s, links.get(s.task_id), now)]
+    rings += owe_runs(uow, runs, now)
+    for other in delivery.signals:
+        if isinstance(other, UserDeactivated):
+            rings += deactivate(ctx, uow, installation, other.user_id)
     return Receipt(seen_before=False, rings=tuple(rings))
+
+
+def _of_tasks(delivery: CrmDelivery) -> Sequence[TaskSignal]:
+    return [signal for signal in delivery.signals if isinstance(signal, TaskSignal)]
 
 
 def receive_app(ctx: Context, uow: UnitOfWork, door: str, delivery: CrmDelivery, raw: bytes, now: datetime) -> Receipt:
@@ -110,6 +115,24 @@ def _is_on(signal: TaskSignal) -> bool:
     return signal.sync_on is not False
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run of a link that is to be owed, and in whose mailbox."""
+
+    installation_id: InstallationId
+    link_id: LinkId
+    mailbox: str
+
+
+def owe_runs(uow: UnitOfWork, runs: Sequence[Run], now: datetime) -> list[Ring]:
+    """Owe them, once all links are noted: work comes last in the order of locks. Gives who is to be rung for."""
+    rings: list[Ring] = []
+    for run in runs:
+        due = uow.outbox.request(run.installation_id, Topic.SYNC, run.link_id, mailbox=run.mailbox, now=now)
+        rings.append((run.installation_id, run.mailbox, Lane.NOW, max(0.0, (due - now).total_seconds())))
+    return rings
+
+
 def _may_keep(signal: TaskSignal, link: Link | None) -> bool:
     """Whether what was told of this task may be kept: it is on, as far as is known (B1)."""
     return _is_on(signal) and not _is_unknown(signal, link)
@@ -122,9 +145,12 @@ def _is_unknown(signal: TaskSignal, link: Link | None) -> bool:
 
 def take_signal(
     uow: UnitOfWork, installation: Installation, signal: TaskSignal, link: Link | None, now: datetime
-) -> Sequence[Ring]:
-    """One task's news. Older than what is known: recorded, not applied (a delivery dated later than what is known is
-    news all the same: the CRM was restored, so it is read)."""
+) -> Sequence[Run]:
+    """Note one task's news at its link; gives what is to be owed for it, by :func:`owe_runs`.
+
+    Older than what is known: recorded, not applied (a delivery dated later than what is known is news all the same: the
+    CRM was restored, so it is read).
+    """
     if not _is_on(signal):
         return _take_off(uow, installation, signal, link, now)
     if _is_unknown(signal, link):
@@ -134,18 +160,18 @@ def take_signal(
         # tells whether the task's text may go anywhere (B1).
         link = link or uow.links.add(Link(link_id(installation.id, signal.task_id), installation.id, signal.task_id))
         _tell(uow, link, Story.SWITCHED_ON, signal, now)
-        return _note(uow, installation, link, ReadAgain(), signal, now)
+        return _note(uow, installation, link, ReadAgain(), signal)
     if (story := _old_story(link, signal)) is not None:
         _tell(uow, link, story, signal, now)
         return ()
     _tell(uow, link, Story.TASK_CHANGED, signal, now)
     hint: TaskHint = signal.said if isinstance(signal.said, Task) and _in_order(link, signal) else ReadAgain()
-    return _note(uow, installation, link, hint, signal, now)
+    return _note(uow, installation, link, hint, signal)
 
 
 def _take_off(
     uow: UnitOfWork, installation: Installation, signal: TaskSignal, link: Link | None, now: datetime
-) -> Sequence[Ring]:
+) -> Sequence[Run]:
     """Switched off or deleted. For a link that is off or dormant already this calls nothing."""
     if link is None or link.status is LinkStatus.OFF:
         return ()
@@ -161,9 +187,9 @@ def _take_off(
     if deleted:
         cause = signal.said.cause if isinstance(signal.said, TaskGone) else Cause.DELETED
         known = signal if _in_order(link, signal) else replace(signal, version=None)
-        return _note(uow, installation, link, ReadAgain(cause), known, now)
+        return _note(uow, installation, link, ReadAgain(cause), known)
     hint: TaskHint = TaskOff(signal.version) if _in_order(link, signal) else ReadAgain()
-    return _note(uow, installation, link, hint, signal, now)
+    return _note(uow, installation, link, hint, signal)
 
 
 def _old_story(link: Link, signal: TaskSignal) -> Story | None:
@@ -195,10 +221,9 @@ def _note(
     link: Link,
     hint: TaskHint,
     signal: TaskSignal,
-    now: datetime,
-) -> Sequence[Ring]:
-    """Leave the hint and owe a run, in the mailbox of the calendar it will call. A read that is owed stays owed: what a
-    deletion asked for is not undone by a snapshot that overtook it."""
+) -> Sequence[Run]:
+    """Leave the hint, and name the mailbox of the calendar that the run will call. A read that is owed stays owed: what
+    a deletion asked for is not undone by a snapshot that overtook it."""
     told = signal.said.owner.id if isinstance(signal.said, Task) and signal.said.owner else None
     if isinstance(link.task_hint, ReadAgain):
         hint = hint if isinstance(hint, ReadAgain) and hint.cause else link.task_hint
@@ -211,8 +236,7 @@ def _note(
         mailbox = calendar_mailbox(link.place.connection_id)
     else:
         mailbox = crm_mailbox(installation.id)
-    due = uow.outbox.request(installation.id, Topic.SYNC, link.id, mailbox=mailbox, now=now)
-    return [(installation.id, mailbox, Lane.NOW, max(0.0, (due - now).total_seconds()))]
+    return [Run(installation.id, link.id, mailbox)]
 
 
 def _tell(uow: UnitOfWork, link: Link, story: Story, signal: TaskSignal, now: datetime) -> None:

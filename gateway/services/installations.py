@@ -235,9 +235,12 @@ def remove(ctx: Context, key: str) -> int:
     with ctx.store.begin() as uow:
         installation = _by_key(uow, key)
         live = [status for status in ConnectionStatus if status not in LEFT]
-        ended = [one for status in live for one in uow.connections.with_status(installation.id, status)]
-        for connection in ended:
+        held = [one for status in live for one in uow.connections.with_status(installation.id, status)]
+    for connection in held:  # one transaction each: two connections' links and work are never locked at once
+        with ctx.store.begin() as uow:
             end(ctx, uow, connection, ConnectionStatus.DISCONNECTED, Reason.DISCONNECTED, patches=False)
+            uow.commit()
+    with ctx.store.begin() as uow:
         uow.installations.set_status(installation.id, InstallationStatus.REMOVED, "operator")
         uow.commit()
-    return len(ended)
+    return len(held)

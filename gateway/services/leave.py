@@ -54,10 +54,9 @@ def revoke(ctx: Context, lease: Lease, installation: Installation) -> None:
             raise
         log.warning("the provider was down for too long; tokens are erased unrevoked", extra={"connection": lease.key})
     with ctx.store.begin() as uow:
-        uow.outbox.hold(lease)
+        uow.connections.erase_credential(installation.id, connection.id)
         for subscription in subscriptions:
             uow.subscriptions.remove(installation.id, subscription.id)
-        uow.connections.erase_credential(installation.id, connection.id)
         uow.outbox.settle(lease, ctx.clock.now())
         uow.commit()
 
@@ -91,7 +90,6 @@ def unsubscribe(ctx: Context, lease: Lease, installation: Installation) -> None:
         except SignInAgain as absent:  # nobody's word to stop it; it falls silent at the end of its life
             log.info("a replaced channel is left to expire: %s", absent, extra={"connection": connection.id})
     with ctx.store.begin() as uow:
-        uow.outbox.hold(lease)
         uow.subscriptions.remove(installation.id, SubscriptionId(channel))
         uow.outbox.settle(lease, ctx.clock.now())
         uow.commit()
@@ -119,7 +117,6 @@ def switch_off(ctx: Context, lease: Lease, installation: Installation) -> None:
         else:
             raise KeepsChanging("the task keeps changing")
     with ctx.store.begin() as uow:
-        uow.outbox.hold(lease)
         current = uow.links.get(installation.id, LinkId(lease.key))
         if current is not None:
             owe_report(ctx, uow, current)

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from gateway.core.errors import CursorExpired, Forbidden, TargetGone
 from gateway.core.mass import has_moved
-from gateway.core.model import WRITABLE, Absence, ConnectionId, Event, EventId, LinkId, NoEvent
+from gateway.core.model import WRITABLE, Absence, ConnectionId, Event, EventId, InstallationId, NoEvent
 from gateway.core.ports import Lane
 from gateway.core.records import (
     Connection,
@@ -118,40 +118,41 @@ def _leave(
     mailbox = calendar_mailbox(connection.id)
     heard_at = lease.first_owed_at if lease.lane is Lane.NOW else now  # nobody called for the daily look
     with ctx.store.begin() as uow:
-        uow.outbox.hold(lease)
-        again = False
-        for one in found:
-            again |= not _hint(ctx, uow, connection, one, mailbox, heard_at)
-        # In the order in which a push that comes in at this moment does: else the two wait for each other.
         _remember(ctx, uow, connection, started, full=full)
+        in_order = sorted(found, key=lambda one: one.glance.id)
+        hinted = {one.glance.id: _hint(uow, inst, one, now) for one in in_order}
+        again = any(_is_unclear(uow, inst, one) for one in in_order if not hinted[one.glance.id])
         uow.connections.count(inst, connection.id, LedgerCount(read=read))
+        for link_id in (link_id for link_id, was_left in hinted.items() if was_left):
+            due = uow.outbox.request(inst, Topic.SYNC, link_id, mailbox=mailbox, now=now, since=heard_at)
+            ring_when_due(ctx, uow, inst, mailbox, Lane.NOW, (due - now).total_seconds())
         if again:
             uow.outbox.request(inst, Topic.PULL, connection.id, mailbox=mailbox, now=now)
-        due = uow.outbox.settle(lease, now)
-        if due is None and not full:
-            due = uow.outbox.request(
+        again_at = uow.outbox.settle(lease, now)
+        if again_at is None and not full:
+            again_at = uow.outbox.request(
                 inst, Topic.PULL, connection.id, mailbox=mailbox, now=now, due_at=now + FULL_LOOK_AFTER
             )
-        if due is not None:
-            ring_when_due(ctx, uow, inst, mailbox, Lane.NOW, (due - now).total_seconds())
+        if again_at is not None:
+            ring_when_due(ctx, uow, inst, mailbox, Lane.NOW, (again_at - now).total_seconds())
         uow.commit()
 
 
-def _hint(
-    ctx: Context, uow: UnitOfWork, connection: Connection, one: _Found, mailbox: str, heard_at: datetime
-) -> bool:
-    """Leave the reading, unless the link's own run has written since the list was asked for: then compare afresh.
-    ``False``: it cannot be told which is newer, so the calendar is looked at once more."""
-    inst, now, glance = connection.installation_id, ctx.clock.now(), one.glance
+def _hint(uow: UnitOfWork, inst: InstallationId, one: _Found, now: datetime) -> bool:
+    """Leave the reading, unless the link's own run has written since the list was asked for."""
+    glance = one.glance
     if not uow.links.hint_event(inst, glance.id, one.hint, expected_rev=glance.memory_rev, doubted=one.doubted):
-        link = uow.links.get(inst, LinkId(glance.id))
-        seen = link.memory.event.etag if link is not None and link.memory.event is not None else None
-        return link is None or (isinstance(one.hint, Event) and one.hint.etag == seen)
+        return False
     story = Story.PUSH_FOUND_CHANGE if isinstance(one.hint, Event) else Story.PUSH_FOUND_ABSENCE
     uow.timeline.add(inst, glance.task_id, Entry(now, Actor.CALENDAR.value, story.value, {}))
-    due = uow.outbox.request(inst, Topic.SYNC, glance.id, mailbox=mailbox, now=now, since=heard_at)
-    ring_when_due(ctx, uow, inst, mailbox, Lane.NOW, (due - now).total_seconds())
     return True
+
+
+def _is_unclear(uow: UnitOfWork, inst: InstallationId, one: _Found) -> bool:
+    """Whether it cannot be told which is newer, the reading or what the link's run has written meanwhile."""
+    link = uow.links.get(inst, one.glance.id)
+    seen = link.memory.event.etag if link is not None and link.memory.event is not None else None
+    return link is not None and not (isinstance(one.hint, Event) and one.hint.etag == seen)
 
 
 def _remember(ctx: Context, uow: UnitOfWork, connection: Connection, started: datetime, *, full: bool) -> None:

@@ -72,11 +72,17 @@ def receive_pushes(
     told, unknown, wrong = _sorted_out(uow, provider.name, pushes)
     taken = sum(len(one.pushes) for one in told)
     rings: list[Ring] = []
-    # Links before connections before work, each in order: as the workers do, so that nobody waits for each other.
-    found = {one.subscription.id: _look_up(uow, provider, one) for one in told}
-    hinted = [link for one in told for link in _hint(uow, one, found[one.subscription.id], now)]
+    # In the order of locks (gateway.store), each kind by id, since one arrival may be about many people.
+    for one in sorted(told, key=lambda told: told.subscription.connection_id):
+        uow.connections.heard(one.subscription.installation_id, one.subscription.connection_id, now)
     for one in told:
-        rings += _take(uow, one, found[one.subscription.id], raw, now)
+        _mark(uow, one, now)
+    found = {one.subscription.id: _look_up(uow, provider, one) for one in told}
+    hinted = _hint(uow, found.values(), now)
+    for one in told:
+        _record(uow, one, found[one.subscription.id], raw, now)
+    for one in told:
+        rings += _owe_looks(uow, one, now)
     for link in hinted:
         gone = any(isinstance(look.news[link.id][1], NoEvent) for look in found.values() if link.id in look.news)
         due = now + WITH_OTHERS if gone else now
@@ -145,7 +151,7 @@ def _look_up(uow: UnitOfWork, provider: Provider, told: _Told) -> _Found:
             news[link.id] = (link, NoEvent(Absence.UNKNOWN))
         elif not _is_known(provider, link, push):
             news[link.id] = (link, ReadAgain())
-    return _Found(dict(sorted(news.items())), frozenset(foreign))
+    return _Found(news, frozenset(foreign))
 
 
 def _live(links: Iterable[Link]) -> Iterable[Link]:
@@ -157,14 +163,15 @@ def _is_known(provider: Provider, link: Link, push: Push) -> bool:
     return push.etag is not None and event is not None and provider.same_version(push.etag, event.etag)
 
 
-def _hint(uow: UnitOfWork, told: _Told, found: _Found, now: datetime) -> Iterable[Link]:
+def _hint(uow: UnitOfWork, found: Iterable[_Found], now: datetime) -> Sequence[Link]:
     """Leave each link the word that its event is to be read."""
-    for link, hint in found.news.values():
+    news = sorted((one for each in found for one in each.news.values()), key=lambda one: one[0].id)
+    for link, hint in news:
         gone = isinstance(hint, NoEvent)
-        uow.links.hint_event(told.subscription.installation_id, link.id, hint, expected_rev=None, doubted=gone)
+        uow.links.hint_event(link.installation_id, link.id, hint, expected_rev=None, doubted=gone)
         story = Story.PUSH_FOUND_ABSENCE if gone else Story.PUSH_CAME
         uow.timeline.add(link.installation_id, link.task_id, Entry(now, Actor.CALENDAR.value, story.value, {}))
-        yield link
+    return [link for link, _hint in news]
 
 
 def _mailbox_of(link: Link) -> str:
@@ -176,29 +183,41 @@ def _mailbox_of(link: Link) -> str:
 # --- the rest -------------------------------------------------------------------------------------------------------
 
 
-def _take(uow: UnitOfWork, told: _Told, found: _Found, raw: bytes, now: datetime) -> Iterable[Ring]:
-    """Remember that it was heard, count, and owe what is not about one event."""
-    subscription, states = told.subscription, told.states
-    inst, cid = subscription.installation_id, subscription.connection_id
-    last = told.pushes[-1]
+def _mark(uow: UnitOfWork, told: _Told, now: datetime) -> None:
+    """Remember that it was heard, and what it said of the subscription itself."""
+    subscription, last = told.subscription, told.pushes[-1]
     uow.subscriptions.mark_push(subscription.id, number=last.number, verified_at=now, resource=last.resource)
-    uow.connections.heard(inst, cid, now)
-    if states == {"verified"}:
+    if "ended" in told.states:
+        uow.subscriptions.remove(subscription.installation_id, subscription.id)
+    elif "expiring" in told.states:
+        at = _renew_at(subscription, now)
+        uow.subscriptions.save(replace(subscription, renew_at=min(at, subscription.renew_at or at)))
+
+
+def _renew_at(subscription: Subscription, now: datetime) -> datetime:
+    return max(now, (subscription.created_at or now - RENEWED_LATELY) + RENEWED_LATELY)
+
+
+def _record(uow: UnitOfWork, told: _Told, found: _Found, raw: bytes, now: datetime) -> None:
+    """Count; and keep of what concerns us that it came, and when."""
+    subscription = told.subscription
+    inst, cid, last = subscription.installation_id, subscription.connection_id, told.pushes[-1]
+    if told.states == {"verified"}:
         return
     dropped = sum(push.event_id in found.foreign for push in told.pushes)
     uow.connections.count(inst, cid, LedgerCount(pushes=len(told.pushes), dropped=dropped))
     if dropped < len(told.pushes):
         detail = {"channel": subscription.id, "number": last.number, "items": len(told.pushes) - dropped}
         uow.inbox.record(inst, Arrival(subscription.provider, None, hashlib.sha256(raw).digest(), now, detail=detail))
+
+
+def _owe_looks(uow: UnitOfWork, told: _Told, now: datetime) -> Iterable[Ring]:
+    """Owe what is not about one event."""
+    inst, cid = told.subscription.installation_id, told.subscription.connection_id
     mailbox = calendar_mailbox(cid)
-    if "ended" in states:
-        uow.subscriptions.remove(inst, subscription.id)
+    renews = "expiring" in told.states and _renew_at(told.subscription, now) == now
+    if "ended" in told.states or renews:
         yield from _owe(uow, inst, Topic.SUBSCRIBE, cid, mailbox, now)
-    elif "expiring" in states:
-        at = max(now, (subscription.created_at or now - RENEWED_LATELY) + RENEWED_LATELY)
-        uow.subscriptions.save(replace(subscription, renew_at=min(at, subscription.renew_at or at)))
-        if at == now:
-            yield from _owe(uow, inst, Topic.SUBSCRIBE, cid, mailbox, now)
     if any(_asks_for_all(push) for push in told.pushes):
         yield from _owe(uow, inst, Topic.PULL, cid, mailbox, now)
 

@@ -102,7 +102,6 @@ def _keep(ctx: Context, lease: Lease, extended: Subscription) -> None:
     """Save what was extended. Nothing was missed, so no look is owed."""
     now = ctx.clock.now()
     with ctx.store.begin() as uow:
-        uow.outbox.hold(lease)
         uow.subscriptions.save(extended)
         due = uow.outbox.settle(lease, now)
         if due is not None:
@@ -125,8 +124,8 @@ def _create(ctx: Context, lease: Lease, installation: Installation, connection: 
         created_at=now,
     )
     with ctx.store.begin() as uow:
-        uow.outbox.hold(lease)
         uow.subscriptions.add(row)
+        uow.outbox.hold(lease)
         uow.commit()
     address = f"{ctx.public_url}/webhooks/calendar/{connection.provider}"
     _asked(ctx, installation, connection, lambda c: c.prepare())
@@ -141,13 +140,17 @@ def _finish(
     inst, now = connection.installation_id, ctx.clock.now()
     mailbox = calendar_mailbox(connection.id)
     with ctx.store.begin() as uow:
-        uow.outbox.hold(lease)
         if fresh is not None:
             uow.subscriptions.save(fresh)
-            if not _overlaps(connection, held, now):
-                uow.outbox.request(inst, Topic.PULL, connection.id, mailbox=mailbox, now=now)
-        for old in held:
-            _retire(uow, connection, old, fresh, ctx)
+        replaced = [old for old in sorted(held, key=lambda s: s.id) if not _serves(connection, old, fresh)]
+        for old in replaced:
+            _retire(uow, old)
+        if fresh is not None and not _overlaps(connection, held, now):
+            uow.outbox.request(inst, Topic.PULL, connection.id, mailbox=mailbox, now=now)
+        for old in replaced:
+            if old.resource is not None:
+                key = f"{connection.id}/{old.id}"
+                uow.outbox.request(inst, Topic.UNSUBSCRIBE, key, mailbox=mailbox, now=now)
         due = uow.outbox.settle(lease, now)
         wait = (due - now).total_seconds() if due else 0.0
         ring_when_due(ctx, uow, inst, mailbox, Lane.NOW, wait)
@@ -165,18 +168,13 @@ def _overlaps(connection: Connection, held: Sequence[Subscription], now: datetim
     )
 
 
-def _retire(
-    uow: UnitOfWork, connection: Connection, old: Subscription, fresh: Subscription | None, ctx: Context
-) -> None:
+def _serves(connection: Connection, old: Subscription, fresh: Subscription | None) -> bool:
+    return old.state == "live" and old.calendar_id == connection.calendar_id and fresh is None
+
+
+def _retire(uow: UnitOfWork, old: Subscription) -> None:
     """One that is replaced, for another calendar, or was never confirmed (the attempt died half-way)."""
-    serves = old.state == "live" and old.calendar_id == connection.calendar_id and fresh is None
-    if serves:
-        return
-    inst = connection.installation_id
     if old.resource is None:
-        uow.subscriptions.remove(inst, old.id)
-        return
-    uow.subscriptions.save(replace(old, state="old", renew_at=None))
-    key = f"{connection.id}/{old.id}"
-    mailbox = calendar_mailbox(connection.id)
-    uow.outbox.request(inst, Topic.UNSUBSCRIBE, key, mailbox=mailbox, now=ctx.clock.now())
+        uow.subscriptions.remove(old.installation_id, old.id)
+    else:
+        uow.subscriptions.save(replace(old, state="old", renew_at=None))

@@ -88,8 +88,8 @@ def send_report(ctx: Context, lease: Lease, installation: Installation) -> None:
     if link is not None and report is not None and digest_of(report) != link.reported:
         ctx.open_crm(installation).report(link.task_id, report)
         with ctx.store.begin() as uow:
-            uow.outbox.hold(lease)
             uow.links.mark_reported(installation.id, link_id, digest_of(report))
+            uow.outbox.hold(lease)
             uow.commit()
     with ctx.store.begin() as uow:
         uow.outbox.settle(lease, ctx.clock.now())

@@ -58,7 +58,7 @@ def renew_subscriptions(ctx: Context) -> int:
     now = ctx.clock.now()
     with ctx.store.begin() as uow:
         due = uow.subscriptions.to_renew(now, BATCH)
-        for one in due:
+        for one in sorted(due, key=lambda s: s.connection_id):
             mailbox = calendar_mailbox(one.connection_id)
             uow.outbox.request(
                 one.installation_id, Topic.SUBSCRIBE, one.connection_id, mailbox=mailbox, now=now, lane=Lane.BACKFILL
@@ -72,12 +72,12 @@ def read_for_safety(ctx: Context) -> int:
     """Owe the daily look where nothing else has looked."""
     now = ctx.clock.now()
     with ctx.store.begin() as uow:
-        due = uow.connections.to_read(now, BATCH)
+        due = sorted(uow.connections.to_read(now, BATCH), key=lambda one: one.id)
+        for one in due:
+            nxt = next_safety_read(now, ctx.jitter())
+            uow.connections.mark_read(one.installation_id, one.id, one.read_at or now, nxt)
         for one in due:
             mailbox = calendar_mailbox(one.id)
-            uow.connections.mark_read(
-                one.installation_id, one.id, one.read_at or now, next_safety_read(now, ctx.jitter())
-            )
             uow.outbox.request(one.installation_id, Topic.PULL, one.id, mailbox=mailbox, now=now, lane=Lane.BACKFILL)
             ring_when_due(ctx, uow, one.installation_id, mailbox, Lane.BACKFILL, 0.0)
         uow.commit()
@@ -110,7 +110,7 @@ def close_old_conflicts(ctx: Context) -> int:
     now = ctx.clock.now()
     with ctx.store.begin() as uow:
         expired = uow.conflicts.expire(now - CONFLICTS_LAST, now, BATCH)
-        for conflict in expired:
+        for conflict in sorted(expired, key=lambda one: one.link_id):
             link = uow.links.get(conflict.installation_id, conflict.link_id)
             if link is not None:
                 owe_report(ctx, uow, link)

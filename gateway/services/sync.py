@@ -330,7 +330,6 @@ class _World:
         ctx, inst, now = self.ctx, self.installation.id, self.ctx.clock.now()
         with ctx.store.begin() as uow:
             again_at_once = save.final and self._is_home_news(uow, save.link)
-            uow.outbox.hold(self.lease)
             link = uow.links.save(save.link, read_task_seq=self.loaded.task_seq, read_event_seq=self.loaded.event_seq)
             entries = list(save.entries)
             if save.wipes:
@@ -347,18 +346,23 @@ class _World:
             self._count(uow, link)
             self._keep_times(uow)
             if save.final:
-                owe_report(ctx, uow, link)
-                if link.leaving:
-                    again = now + LOOK_BACK_AFTER
-                    uow.outbox.request(inst, Topic.SYNC, link.id, mailbox=self.lease.mailbox, now=now, due_at=again)
-                if again_at_once:
-                    uow.outbox.request(inst, Topic.SYNC, link.id, mailbox=self.lease.mailbox, now=now)
-                due = uow.outbox.settle(self.lease, now)
-                if due is not None:
-                    wait = (due - now).total_seconds()
-                    ring_when_due(ctx, uow, inst, self.lease.mailbox, self.lease.lane, wait)
+                self._pay_off(uow, link, again_at_once=again_at_once)
+            else:
+                uow.outbox.hold(self.lease)
             uow.commit()
         return link
+
+    def _pay_off(self, uow: UnitOfWork, link: Link, *, again_at_once: bool) -> None:
+        ctx, inst, now = self.ctx, self.installation.id, self.ctx.clock.now()
+        owe_report(ctx, uow, link)
+        if link.leaving:
+            again = now + LOOK_BACK_AFTER
+            uow.outbox.request(inst, Topic.SYNC, link.id, mailbox=self.lease.mailbox, now=now, due_at=again)
+        if again_at_once:
+            uow.outbox.request(inst, Topic.SYNC, link.id, mailbox=self.lease.mailbox, now=now)
+        due = uow.outbox.settle(self.lease, now)
+        if due is not None:
+            ring_when_due(ctx, uow, inst, self.lease.mailbox, self.lease.lane, (due - now).total_seconds())
 
     def _is_home_news(self, uow: UnitOfWork, link: Link) -> bool:
         """Whether the owner connected, or left, since this run looked. Where the owner is new to the link, nobody could

@@ -75,28 +75,39 @@ def resync_user(ctx: Context, installation: Installation, user_id: UserId) -> As
     neither a task that is on nor a connection."""
     with ctx.store.begin() as uow:
         known = uow.connections.of_user(installation.id, user_id) is not None
-        ids = [link for link, _task in uow.links.ids_of_owner(installation.id, user_id, [LinkStatus.LIVE])]
+        ids = sorted(link for link, _task in uow.links.ids_of_owner(installation.id, user_id, [LinkStatus.LIVE]))
     if not ids and not known:
         raise NoConnectionError("nothing is known of this user")
     with_event = 0
     for start in range(0, len(ids), BATCH):
         with ctx.store.begin() as uow:
-            for one in ids[start : start + BATCH]:
-                link = uow.links.get(installation.id, one)
-                if link is not None:
-                    with_event += link.place is not None
-                    owe_look(ctx, uow, link, Lane.BACKFILL)
+            links = [link for one in ids[start : start + BATCH] if (link := uow.links.get(installation.id, one))]
+            for link in [link for link in links if hint_look(uow, link)]:
+                owe_run(ctx, uow, link, Lane.BACKFILL)
             uow.commit()
+        with_event += sum(link.place is not None for link in links)
     return Asked(with_event, len(ids) - with_event)
 
 
 def owe_look(ctx: Context, uow: UnitOfWork, link: Link, lane: Lane = Lane.NOW) -> None:
     """Owe a run that assumes nothing. A link that is off or dormant is left alone."""
+    if hint_look(uow, link):
+        owe_run(ctx, uow, link, lane)
+
+
+def hint_look(uow: UnitOfWork, link: Link) -> bool:
+    """Have the link's next run assume nothing; ``False`` for one that is off or dormant."""
     if link.status is not LinkStatus.LIVE:
-        return
-    inst, now = link.installation_id, ctx.clock.now()
+        return False
+    inst = link.installation_id
     uow.links.hint_task(inst, link.id, ReadAgain(), version=None, owner_id=None, status=LinkStatus.LIVE)
     uow.links.hint_event(inst, link.id, ReadAgain(), expected_rev=None)
+    return True
+
+
+def owe_run(ctx: Context, uow: UnitOfWork, link: Link, lane: Lane = Lane.NOW) -> None:
+    """Owe a run, in the mailbox of the calendar it will call."""
+    inst, now = link.installation_id, ctx.clock.now()
     mailbox = calendar_mailbox(link.place.connection_id) if link.place else crm_mailbox(inst)
     due = uow.outbox.request(inst, Topic.SYNC, link.id, mailbox=mailbox, now=now, lane=lane)
     ring_when_due(ctx, uow, inst, mailbox, lane, (due - now).total_seconds())

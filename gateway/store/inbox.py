@@ -36,8 +36,12 @@ WITH old AS (
     )
     RETURNING installation_id, id, tasks
 ), gone AS (
-    DELETE FROM inbox_bodies AS b USING (SELECT installation_id, id, unnest(tasks) AS task_id FROM old) AS o
-    WHERE b.installation_id = o.installation_id AND b.task_id = o.task_id AND b.inbox_id = o.id
+    DELETE FROM inbox_bodies WHERE (installation_id, task_id, inbox_id) IN (
+        SELECT b.installation_id, b.task_id, b.inbox_id
+        FROM inbox_bodies AS b JOIN (SELECT installation_id, id, unnest(tasks) AS task_id FROM old) AS o
+            ON b.installation_id = o.installation_id AND b.task_id = o.task_id AND b.inbox_id = o.id
+        FOR UPDATE OF b SKIP LOCKED -- who has locked one is wiping its task, in the other direction
+    )
 )
 SELECT count(*) FROM old
 """)

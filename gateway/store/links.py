@@ -223,12 +223,14 @@ class PgLinks:
     def make_dormant(
         self, installation_id: InstallationId, connection_id: ConnectionId, reason: Reason, *, remember_switch: bool
     ) -> Sequence[tuple[LinkId, TaskId]]:
-        """In one statement: nothing more is written for the links that ``of_connection`` gives and that are live and
+        """At once: nothing more is written for the links that ``of_connection`` gives and that are live and
         their user's, their text is forgotten as by ``wipe``, their place is not. State ``off`` with this reason. Gives
         them back."""
+        own = {"installation": installation_id, "connection": connection_id}
+        links = list(self._transaction.execute(sql.LOCK_ENDING, own).scalars())
         which = {
             "installation": installation_id,
-            "connection": connection_id,
+            "links": links,
             "reason": reason.value,
             "remember": remember_switch,
         }

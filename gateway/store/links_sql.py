@@ -84,8 +84,10 @@ WITH link AS (
     WHERE b.installation_id = link.installation_id AND b.task_id = link.task_id
     RETURNING b.installation_id, b.inbox_id
 ), arrivals AS (
-    UPDATE inbox SET raw = NULL FROM bodies
-    WHERE inbox.id = bodies.inbox_id AND inbox.installation_id = bodies.installation_id
+    UPDATE inbox SET raw = NULL WHERE id IN (
+        SELECT i.id FROM inbox AS i JOIN bodies ON i.id = bodies.inbox_id AND i.installation_id = bodies.installation_id
+        ORDER BY i.id FOR NO KEY UPDATE OF i -- one delivery may hold words of several tasks
+    )
 ), said AS (
     UPDATE conflicts SET content = NULL FROM link
     WHERE conflicts.installation_id = link.installation_id AND conflicts.link_id = link.id
@@ -105,14 +107,18 @@ WHERE installation_id = :installation AND connection_id = :connection AND event_
 
 HOLD = text("""
 UPDATE links SET held_id = :held, state = 'pending', reason = 'held', reason_fields = '{}'
-WHERE installation_id = :installation AND connection_id = :connection AND event_id <> '' AND status = 'live'
-  AND doubted AND held_id IS NULL
+WHERE installation_id = :installation AND id IN (
+    SELECT id FROM links
+    WHERE installation_id = :installation AND connection_id = :connection AND event_id <> '' AND status = 'live'
+      AND doubted AND held_id IS NULL
+    ORDER BY id COLLATE "C" FOR NO KEY UPDATE
+)
 RETURNING id, task_id
 """)
 
 OF_HELD = text("""
 SELECT id, task_id FROM links WHERE installation_id = :installation AND held_id = :held AND status = 'live'
-ORDER BY task_id
+ORDER BY id COLLATE "C"
 """)
 
 OF_CONNECTION = _SELECT.where(
@@ -140,6 +146,25 @@ WHERE installation_id = :installation AND task_id > :after AND status = 'live'
 ORDER BY task_id LIMIT :limit
 """)
 
+# By bytes, as Python sorts.
+LOCK_ENDING = text("""
+SELECT id FROM links
+WHERE installation_id = :installation AND status = 'live' AND (
+    -- A task that has gone to another owner only waits for its event to leave this calendar.
+    (connection_id = :connection AND (owner_id IS NULL OR owner_id = (
+        SELECT c.user_id FROM connections AS c WHERE c.installation_id = :installation AND c.id = :connection
+    )))
+    OR (connection_id IS NULL AND owner_id = (
+        SELECT c.user_id FROM connections AS c
+        WHERE c.installation_id = :installation AND c.id = :connection AND NOT EXISTS (
+            SELECT FROM connections AS newer
+            WHERE newer.installation_id = c.installation_id AND newer.user_id = c.user_id AND newer.seq > c.seq
+        )
+    ))
+)
+ORDER BY id COLLATE "C" FOR NO KEY UPDATE
+""")
+
 MAKE_DORMANT = text("""
 WITH link AS (
     UPDATE links SET
@@ -147,27 +172,17 @@ WITH link AS (
         memory = NULL, memory_rev = memory_rev + 1,
         task_hint = NULL, task_seq = task_seq + 1, event_hint = NULL, event_seq = event_seq + 1,
         seen_etag = NULL, seen_number = NULL, ends_at = NULL, doubted = false, held_id = NULL
-    WHERE installation_id = :installation AND status = 'live' AND (
-        -- A task that has gone to another owner only waits for its event to leave this calendar.
-        (connection_id = :connection AND (owner_id IS NULL OR owner_id = (
-            SELECT c.user_id FROM connections AS c WHERE c.installation_id = :installation AND c.id = :connection
-        )))
-        OR (connection_id IS NULL AND owner_id = (
-            SELECT c.user_id FROM connections AS c
-            WHERE c.installation_id = :installation AND c.id = :connection AND NOT EXISTS (
-                SELECT FROM connections AS newer
-                WHERE newer.installation_id = c.installation_id AND newer.user_id = c.user_id AND newer.seq > c.seq
-            )
-        ))
-    )
+    WHERE installation_id = :installation AND id = ANY(:links)
     RETURNING installation_id, id, task_id
 ), bodies AS (
     DELETE FROM inbox_bodies AS b USING link
     WHERE b.installation_id = link.installation_id AND b.task_id = link.task_id
     RETURNING b.installation_id, b.inbox_id
 ), arrivals AS (
-    UPDATE inbox SET raw = NULL FROM bodies
-    WHERE inbox.id = bodies.inbox_id AND inbox.installation_id = bodies.installation_id
+    UPDATE inbox SET raw = NULL WHERE id IN (
+        SELECT i.id FROM inbox AS i JOIN bodies ON i.id = bodies.inbox_id AND i.installation_id = bodies.installation_id
+        ORDER BY i.id FOR NO KEY UPDATE OF i -- one delivery may hold words of several tasks
+    )
 ), said AS (
     UPDATE conflicts SET content = NULL FROM link
     WHERE conflicts.installation_id = link.installation_id AND conflicts.link_id = link.id

@@ -10,8 +10,7 @@ Its life:
 - cancelled while taken: ``due_at`` and ``lease_no`` empty; nobody else may begin before ``lease_until``.
 
 Leasing is serialised per mailbox by an advisory lock until the commit: commit at once, and lease one row a transaction.
-A transaction that changes links too does so before it changes the outbox (``hold`` may come first): then two of them
-never wait for each other.
+Rows of the outbox are the last that a transaction locks, ``hold`` included: ``gateway.store`` has the order of locks.
 """
 
 from __future__ import annotations

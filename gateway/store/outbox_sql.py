@@ -4,8 +4,7 @@ A row is *busy* while ``lease_until > clock_timestamp()``. ``clock_timestamp()``
 when the transaction began, which may have waited for a lock since.
 
 Locks: who holds a lease locks its row FOR KEY SHARE, which lets a request through (an update of other columns than the
-key) and keeps out whoever would take the lease away: those lock FOR UPDATE. So ingest (link, then request) and a run
-(hold, then link, then settle) cannot wait for each other in a ring.
+key) and keeps out whoever would take the lease away: those lock FOR UPDATE.
 https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-ROWS
 """
 

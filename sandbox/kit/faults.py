@@ -14,7 +14,7 @@ from typing import Any
 KINDS = ("status", "drop", "cut_after_write", "delay", "duplicate", "hold")
 _STATUSES = range(100, 600)
 _SPEC_KEYS = frozenset({"match", "do", "times", "status", "headers", "body", "delay_ms"})
-_MATCH_KEYS = frozenset({"direction", "method", "path", "person"})
+_MATCH_KEYS = frozenset({"direction", "method", "path", "person", "caller"})
 
 
 class BadFault(ValueError):
@@ -40,15 +40,17 @@ class _Rule:
     method: str | None
     path: re.Pattern[str] | None
     person: str | None
+    caller: str | None
     left: int | None
 
-    def fits(self, direction: str, method: str, path: str, person: str | None) -> bool:
+    def fits(self, direction: str, method: str, path: str, person: str | None, caller: str | None) -> bool:
         return (
             self.left != 0
             and self.direction in (None, direction)
             and (self.method is None or self.method.upper() == method)
             and (self.path is None or self.path.search(path) is not None)
             and (self.person is None or self.person == person)
+            and (self.caller is None or self.caller == caller)
         )
 
 
@@ -64,8 +66,9 @@ class Faults:
     def add(self, spec: Mapping[str, Any]) -> str:
         """Put a rule in force and return its id.
 
-        All keys of `match` are optional; `path` is searched as a regular expression; `person` is an e-mail address.
-        `times` absent means once, null means until cleared.
+        All keys of `match` are optional; `path` is searched as a regular expression; `person` is an e-mail address;
+        `caller` is `gateway` or `person`, of a request that comes in. `times` absent means once, null means until
+        cleared.
 
         Raises BadFault, naming the key, when the description cannot be used.
         """
@@ -75,13 +78,15 @@ class Faults:
             self._rules = [*self._rules, rule]
         return rule.fault.id
 
-    def match(self, direction: str, method: str, path: str, person: str | None) -> Fault | None:
+    def match(
+        self, direction: str, method: str, path: str, person: str | None, caller: str | None = None
+    ) -> Fault | None:
         """The first rule in force that fits, one use of it spent; None when nothing is to go wrong."""
         if not self._rules:
             return None
         with self._lock:
             for rule in self._rules:
-                if rule.fits(direction, method, path, person):
+                if rule.fits(direction, method, path, person, caller):
                     if rule.left is not None:
                         rule.left -= 1
                         self._rules = [kept for kept in self._rules if kept.left != 0]
@@ -116,12 +121,14 @@ def _read(spec: Mapping[str, Any], fault_id: str) -> _Rule:
     times = spec.get("times", 1)
     _refuse_unless(times is None or (_is_whole(times) and times > 0), "times", "null or a whole number above 0")
     _refuse_unless(match.get("direction") in (None, "in", "out"), "direction", "in or out")
+    _refuse_unless(match.get("caller") in (None, "gateway", "person"), "caller", "gateway or person")
     return _Rule(
         fault=_read_fault(spec, fault_id),
         direction=match.get("direction"),
         method=match.get("method"),
         path=_pattern(match.get("path")),
         person=match.get("person"),
+        caller=match.get("caller"),
         left=times,
     )
 

@@ -96,7 +96,7 @@ class _Gate:
         if self._plane.latency_s:
             time.sleep(self._plane.latency_s)
         caller = self._plane.caller_of(asked)
-        fault = self._plane.faults.match("in", asked.method, asked.path, caller.person)
+        fault = self._plane.faults.match("in", asked.method, asked.path, caller.person, caller.name.partition(":")[0])
         if fault is not None and fault.do == "duplicate":
             first = self._run(environ, body)
             self._record(asked, body, arrived, caller, int(first[0][:3]))

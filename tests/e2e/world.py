@@ -46,20 +46,22 @@ class World:
         self.clock = Clock(folder / "clock")
         self.children: dict[str, Child] = {}
         self._numbers = itertools.count(1)
-        ports = _free_ports(3)
-        self.url, self.crm_url, self.google_url = (f"http://127.0.0.1:{port}" for port in ports)
+        ports = free_ports(4)
+        self.url, self.crm_url, self.google_url, self.graph_url = (f"http://127.0.0.1:{port}" for port in ports)
         self.env = {"PATH": path, "PYTHONUNBUFFERED": "1"}
-        stand_ins = ["-m", "sandbox", "--crm-port", str(ports[1]), "--google-port", str(ports[2])]
-        self.start("sandbox", *stand_ins, "--clock-file", str(folder / "clock"))
-        self._answers(f"{self.crm_url}/_sandbox/ledger", "sandbox")
-        self._answers(f"{self.google_url}/_sandbox/ledger", "sandbox")
+        stand_ins = ["--crm-port", str(ports[1]), "--google-port", str(ports[2]), "--graph-port", str(ports[3])]
+        self.start("sandbox", "-m", "sandbox", *stand_ins, "--clock-file", str(folder / "clock"))
+        for url in (self.crm_url, self.google_url, self.graph_url):
+            self._answers(f"{url}/_sandbox/ledger", "sandbox")
         self.crm_admin, self.google_admin = Api(f"{self.crm_url}/_sandbox"), Api(f"{self.google_url}/_sandbox")
+        self.graph_admin = Api(f"{self.graph_url}/_sandbox")
         self.env |= self._environment(database_url)
         self._install()
 
     def _environment(self, database_url: str) -> dict[str, str]:
-        callback = {"redirect_uris": [f"{self.url}/oauth/google/callback"]}
-        client = self.google_admin.call("POST", "/clients", json=callback)
+        client = self._client(self.google_admin, "google")
+        microsoft = self._client(self.graph_admin, "microsoft")
+        google_url, graph_url = self.reached("google"), self.reached("graph")
         return {
             "DATABASE_URL": database_url,
             "REDIS_URL": self.servers.redis_url,
@@ -70,9 +72,13 @@ class World:
             "GOOGLE_CLIENT_ID": client["client_id"],
             "GOOGLE_CLIENT_SECRET": client["client_secret"],
             "GOOGLE_AUTH_URI": f"{self.google_url}/o/oauth2/v2/auth",
-            "GOOGLE_TOKEN_URI": f"{self.google_url}/token",
-            "GOOGLE_REVOKE_URI": f"{self.google_url}/revoke",
-            "GOOGLE_CALENDAR_ENDPOINT": f"{self.google_url}/calendar/v3/",
+            "GOOGLE_TOKEN_URI": f"{google_url}/token",
+            "GOOGLE_REVOKE_URI": f"{google_url}/revoke",
+            "GOOGLE_CALENDAR_ENDPOINT": f"{google_url}/calendar/v3/",
+            "MICROSOFT_CLIENT_ID": microsoft["client_id"],
+            "MICROSOFT_CLIENT_SECRET": microsoft["client_secret"],
+            "MICROSOFT_AUTHORITY": f"{graph_url}/common",
+            "MICROSOFT_GRAPH_ENDPOINT": f"{graph_url}/v1.0",
             "ALLOW_LOOPBACK": "1",
             "CLOCK_FILE": str(self.folder / "clock"),
             "WEB_CONCURRENCY": "1",
@@ -80,16 +86,29 @@ class World:
             "CRM_TOKEN": self.crm_admin.call("POST", "/installation", json=NOT_YET)["api_token"],
         }
 
+    def reached(self, name: str) -> str:
+        """The address by which the gateway reaches ``crm``, ``google`` or ``graph``."""
+        return {"crm": self.crm_url, "google": self.google_url, "graph": self.graph_url}[name]
+
+    def _client(self, admin: Api, name: str) -> dict[str, str]:
+        callback = {"redirect_uris": [f"{self.url}/oauth/{name}/callback"]}
+        made: dict[str, str] = admin.call("POST", "/clients", json=callback)
+        return made
+
     def _install(self) -> None:
-        """An installation by the command line, known to the CRM; then the three processes."""
+        """An installation by the command line, known to the CRM; then the processes."""
         add = ["-m", "flask", "--app", "wsgi", "installations", "add", "--name", "Acme", "--adapter", "generic"]
-        command = self.start("add", *add, "--base-url", self.crm_url, "--credentials-env", "CRM_TOKEN", "--json")
+        command = self.start("add", *add, "--base-url", self.reached("crm"), "--credentials-env", "CRM_TOKEN", "--json")
         assert command.wait(UP_SECONDS) == 0, command.last_words()
         told = json.loads(command.log.read_text().splitlines()[-1])
         where = {"webhook_url": told["webhook_url"], "webhook_secret": told["webhook_secret"]}
         gateway = {"gateway_url": self.url, "gateway_token": told["api_token"]}
         self.crm_admin.call("POST", "/installation", json=where | gateway)
         self.api = Api(self.url, told["api_token"])
+        self.webhook_secret: str = told["webhook_secret"]
+        self._start_gateway()
+
+    def _start_gateway(self) -> None:
         self.start("web", "-m", "gunicorn", "wsgi:app", "--bind", self.url.removeprefix("http://"))
         self.start_worker()
         self.start("clock", "-m", "workers.clock")
@@ -107,8 +126,13 @@ class World:
 
     def start_worker(self, crash_at: str = "") -> Child:
         """Start the worker, perhaps with a crash point armed, and wait until it is ready."""
+
+        def is_up() -> bool:
+            return child.log.exists() and "ready with" in child.log.read_text()
+
         child = self.start("worker", "-m", "workers", env={"CRASH_AT": crash_at})
-        until(lambda: child.log.exists() and "ready with" in child.log.read_text(), UP_SECONDS, child.last_words)
+        until(lambda: is_up() or not child.is_running(), UP_SECONDS, child.last_words)
+        assert crash_at or is_up(), child.last_words()  # one that is to die may find its moment at once
         return child
 
     def stop_worker(self) -> None:
@@ -222,7 +246,8 @@ class World:
         until(is_so, seconds, lambda: "\n".join(child.last_words(5) for child in self.children.values()))
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Some that nobody listens at now."""
     with ExitStack() as stack:
         probes = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
         return [int(probe.getsockname()[1]) for probe in probes]

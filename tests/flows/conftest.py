@@ -9,12 +9,15 @@ import pytest
 
 from sandbox.google import conformance
 from tests.flows.house import House, Person
+from tests.flows.lock_order import LockOrder
 
 
 @pytest.fixture
 def house(tmp_path: Path, database_url: str) -> Iterator[House]:
     """Installed, nobody connected yet. At the end the privacy ledger of the stand-in is looked at: no foreign event
-    was in any answer to the gateway (B22); and all its traffic, both ways, is held against the API's own document."""
+    was in any answer to the gateway (B22); all its traffic, both ways, is held against the API's own document; and no
+    transaction has locked rows out of order."""
+    locks = LockOrder()
     house = House(tmp_path, database_url, google={"record": True})
     house.install()
     house.settle()
@@ -22,8 +25,10 @@ def house(tmp_path: Path, database_url: str) -> Iterator[House]:
     foreign = house.foreign_reads()
     wrong = [text for entry in house.google.recorder.entries() for text in conformance.check(entry)]
     house.stop()
+    locks.stop()
     assert foreign == []
     assert wrong == []
+    assert locks.broken == []
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pytest
 from sandbox.graph import conformance
 from tests.flows.acts import DUE, LATER, codes, edit_task, new_task, synced_task, the_task
 from tests.flows.house import Person
+from tests.flows.lock_order import LockOrder
 from tests.flows.outlook_house import OutlookHouse, times
 
 NINE = datetime(2030, 3, 5, 8, tzinfo=UTC)
@@ -18,13 +19,16 @@ NINE = datetime(2030, 3, 5, 8, tzinfo=UTC)
 
 @pytest.fixture
 def house(tmp_path: Path, database_url: str) -> Iterator[OutlookHouse]:
+    locks = LockOrder()
     house = OutlookHouse(tmp_path, database_url)
     house.install()
     house.settle()
     yield house
     foreign = house.foreign_reads()
     house.stop()
+    locks.stop()
     assert foreign == []
+    assert locks.broken == []
     assert [text for entry in house.graph.recorder.entries() for text in conformance.check(entry)] == []
 
 

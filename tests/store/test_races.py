@@ -248,8 +248,8 @@ def test_ingest_pull_and_runs_on_one_link_never_wait_in_a_ring(store: PgStore):
         if taken is None or link is None:
             return
         with store.begin() as uow:
-            uow.outbox.hold(taken)
             uow.links.save(link, read_task_seq=link.task_seq, read_event_seq=link.event_seq)
+            uow.outbox.hold(taken)
             uow.outbox.settle(taken, now)
             uow.commit()
 
