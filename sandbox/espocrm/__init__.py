@@ -25,7 +25,7 @@ TIMEOUT_S = (4.0, 10.0)
 
 
 class _Sender(Sender):
-    """Stops the queue with itself."""
+    """The pool, and the queue before it."""
 
     queue: Queue | None = None
 
@@ -38,8 +38,13 @@ class _Sender(Sender):
     def forget(self) -> None:
         """Drop what is queued, here and there."""
         if self.queue is not None:
-            self.queue.clear()
+            self.queue.forget()
         super().forget()
+
+    @property
+    def busy(self) -> bool:
+        """Also while something waits for the next pass."""
+        return (self.queue is not None and self.queue.busy) or super().busy
 
 
 def start(

@@ -79,7 +79,7 @@ class Queue:
     behaviour: Behaviour = field(default_factory=Behaviour)
 
     def __post_init__(self) -> None:
-        self._changed = threading.Condition()
+        self._changed = threading.Condition(threading.RLock())
         self._events: list[_Item] = []
         self._items: list[_Item] = []
         self._stopped = False
@@ -93,12 +93,24 @@ class Queue:
                 self._events.append(_Item(event, task_id, data, by, person))
                 self._changed.notify_all()
 
-    def clear(self) -> None:
-        """Forget all."""
+    def forget(self) -> None:
+        """Drop what waits."""
         with self._changed:
             self._events, self._items = [], []
+
+    def clear(self) -> None:
+        """Forget all: webhooks and behaviour too."""
+        with self._changed:
+            self.forget()
             self.hooks.clear()
             self.behaviour = Behaviour()
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything leaves at the next pass, or is on its way."""
+        with self._changed:
+            now = self.clock.now()
+            return bool(self._events) or any(i.in_flight or i.due_at is None or i.due_at <= now for i in self._items)
 
     def stop(self) -> None:
         """End the thread."""

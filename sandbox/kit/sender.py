@@ -206,6 +206,7 @@ class Sender:
             self._record(job.delivery, {}, status, now, era)
             if fault.do == "drop":
                 # Lost on the way: the receiver never sees it, and the sender believes that it arrived.
+                job.delivery.on_answer(HTTPStatus.OK)
                 return
         else:
             status = self._post(session, job.delivery, era)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, ClassVar
 
+import sandbox.espocrm
 import sandbox.twenty
 from sandbox.kit.standin import StandIn
 from tests.flows.house import Api, House, Person, add_private_events
@@ -20,7 +21,7 @@ class Seen:
     """A task as its CRM shows it."""
 
     title: str
-    due: datetime | None
+    due: datetime | date | None
     on: bool
     state: str
     note: str
@@ -31,6 +32,13 @@ class CrmHouse(House):
     and ``owner``."""
 
     adapter: ClassVar[str]
+    holds_days: ClassVar[bool] = False
+    more: ClassVar[tuple[str, ...]] = ()
+    """Further options of `installations add`."""
+
+    def administrator(self) -> str:
+        """What ``CRM_ADMIN`` holds for the installer, where it needs one."""
+        return ""
 
     def credentials(self) -> str:
         """What the operator puts into the environment: the CRM's present token."""
@@ -38,7 +46,7 @@ class CrmHouse(House):
 
     def install(self, *settings_given: str) -> None:
         """One command: fields and webhooks are made by it."""
-        args = ["add", "--name", "Acme", "--adapter", self.adapter, "--base-url", self.crm.url]
+        args = ["add", "--name", "Acme", "--adapter", self.adapter, "--base-url", self.crm.url, *self.more]
         done = self.command(*args, "--credentials-env", "CRM_TOKEN", "--json")
         self.installation = json.loads(done.strip().splitlines()[-1])
         self.key = self.installation["key"]
@@ -48,7 +56,7 @@ class CrmHouse(House):
 
     def command(self, *args: str) -> str:
         """An operator's command, which has to work."""
-        runner = self.app.test_cli_runner(env={"CRM_TOKEN": self.credentials()})
+        runner = self.app.test_cli_runner(env={"CRM_TOKEN": self.credentials(), "CRM_ADMIN": self.administrator()})
         done = runner.invoke(args=["installations", *args])
         assert done.exit_code == 0, done.output
         return done.output
@@ -144,4 +152,61 @@ def _twenty(values: dict[str, Any]) -> dict[str, Any]:
     return spoken
 
 
-HOUSES = (TwentyHouse,)
+class EspoHouse(CrmHouse):
+    """With an EspoCRM of version 10, whose daemon passes often."""
+
+    adapter = "espocrm"
+    holds_days = True
+    more = ("--admin-env", "CRM_ADMIN")
+
+    def start_crm(self, how: dict[str, Any]) -> StandIn:
+        return sandbox.espocrm.start(clock=self.clock, seed=1, pass_s=0.01, **how)
+
+    def administrator(self) -> str:
+        return str(self.crm_admin.call("POST", "/installation", json={})["admin"])
+
+    def as_person(self, who: Person, method: str, path: str, body: Any = None) -> Any:
+        return who.crm.call(method, f"/api/v1/Task{path}", json=body, headers={"X-Api-Key": who.crm.token})
+
+    def new(self, who: Person, **values: Any) -> str:
+        given = {"title": "Call Ada", "text": "Bring the quote", "due": AT_NINE, "on": True, "owner": who} | values
+        return str(self.as_person(who, "POST", "", _espo(given))["id"])
+
+    def edit(self, who: Person, task_id: str, **values: Any) -> None:
+        self.as_person(who, "PUT", f"/{task_id}", _espo(values))
+
+    def bin(self, who: Person, task_id: str) -> None:
+        self.as_person(who, "DELETE", f"/{task_id}")
+
+    def unbin(self, who: Person, task_id: str) -> None:
+        """An administrator does; no webhook tells it, so that only the next catch-up finds it."""
+        self.crm_admin.call("POST", f"/tasks/{task_id}/restore", json={})
+        self.advance(minutes=16)
+        self.tick()
+
+    def seen(self, task_id: str) -> Seen:
+        task = self.task(task_id)
+        due: datetime | date | None = None
+        if task["dateEndDate"]:
+            due = date.fromisoformat(task["dateEndDate"])
+        elif task["dateEnd"]:
+            due = datetime.fromisoformat(task["dateEnd"]).replace(tzinfo=UTC)
+        on, state, note = (task[f"cCalendarSync{name}"] for name in ("", "State", "Note"))
+        return Seen(task["name"], due, on, state, note or "")
+
+
+def _espo(values: dict[str, Any]) -> dict[str, Any]:
+    names = {"title": "name", "on": "cCalendarSync", "text": "description"}
+    spoken = {names[name]: value for name, value in values.items() if name in names}
+    if isinstance(values.get("due"), datetime):
+        spoken |= {"dateEnd": values["due"].strftime("%Y-%m-%d %H:%M:%S"), "dateEndDate": None}
+    elif "due" in values:
+        spoken |= {"dateEnd": None, "dateEndDate": values["due"].isoformat() if values["due"] else None}
+    if "owner" in values:
+        spoken["assignedUserId"] = values["owner"].user_id
+    if "done" in values:
+        spoken["status"] = "Completed" if values["done"] else "Not Started"
+    return spoken
+
+
+HOUSES = (TwentyHouse, EspoHouse)

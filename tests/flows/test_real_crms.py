@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -68,6 +68,30 @@ def test_the_main_path_both_ways(house: CrmHouse, ada: Person) -> None:
     nothing_is_left(house)
 
 
+def holding_days(*, days: bool) -> pytest.MarkDecorator:
+    """Run for those whose CRM holds dates without a time, or for the others."""
+    kinds = [kind for kind in HOUSES if kind.holds_days is days]
+    return pytest.mark.parametrize("house", kinds, indirect=True, ids=lambda kind: kind.adapter)
+
+
+@holding_days(days=True)
+def test_b3_b9_all_day_both_ways_where_the_crm_holds_days(house: CrmHouse, ada: Person) -> None:
+    task = house.synced(ada, due=date(2030, 3, 8))
+    assert house.event(ada)["start"] == {"date": "2030-03-08"}
+    timed = {"date": None, "dateTime": "2030-03-09T08:00:00Z", "timeZone": "UTC"}
+    house.edit_event(ada, house.event(ada), start=timed, end={**timed, "dateTime": "2030-03-09T09:00:00Z"})
+    house.settle()
+    assert house.seen(task).due == datetime(2030, 3, 9, 8, tzinfo=UTC)
+    days = (("start", "2030-03-10"), ("end", "2030-03-11"))
+    house.edit_event(
+        ada, house.event(ada), **{name: {"date": day, "dateTime": None, "timeZone": None} for name, day in days}
+    )
+    house.settle()
+    assert (house.seen(task).due, house.seen(task).state) == (date(2030, 3, 10), "synced")
+    nothing_is_left(house)
+
+
+@holding_days(days=False)
 def test_b9_dragged_to_all_day_where_the_crm_holds_instants_only(house: CrmHouse, ada: Person) -> None:
     """That date at the hour it had; the event is timed again, and no time was dropped that a banner had to tell of."""
     task = house.synced(ada)
