@@ -25,6 +25,9 @@ log = logging.getLogger("workers.clock")
 
 RING_SECONDS = 0.75
 TICK = timedelta(seconds=15)
+OUTAGE = timedelta(minutes=1)
+"""After so long without a round that went well the whole gateway is taken to have been out."""
+
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 10.0
 _STOP_SECONDS = 0.8
@@ -38,17 +41,23 @@ class Rounds:
     begin: Callable[[], None]
     _begun: bool = field(default=False, init=False)
     _ticked_at: datetime | None = field(default=None, init=False)
+    _well_at: datetime | None = field(default=None, init=False)
 
     def once(self) -> None:
-        """One round: rings for what is due; every 15 s, or when time has jumped, all the rest. Raises ``StoreDown``."""
+        """One round: rings for what is due; every 15 s, or when time has jumped, all the rest. At the start, and where
+        the last round that went well is a minute ago, what may have been missed is looked for. Raises ``StoreDown``."""
         if not self._begun:
             self.begin()
             self._begun = True
-        sweep.ring_due(self.ctx)
         now = self.ctx.clock.now()
+        if self._well_at is None or abs(now - self._well_at) >= OUTAGE:
+            sweep.look_for_missed(self.ctx)
+            self._well_at = now
+        sweep.ring_due(self.ctx)
         if self._ticked_at is None or abs(now - self._ticked_at) >= TICK:
             sweep.tick(self.ctx)
             self._ticked_at = now
+        self._well_at = now
 
     def keep_going(self, stop: threading.Event) -> None:
         """Round after round until told to stop; after a failure with a growing pause."""
@@ -59,6 +68,7 @@ class Rounds:
                 pause = RING_SECONDS
             except StoreDown as error:
                 log.warning("the database does not answer, waiting for it: %s", error)
+                self._well_at = None  # nothing could be recorded either: webhooks were refused
                 pause = min(max(2 * pause, _FIRST_PAUSE), _LONGEST_PAUSE)
             except Exception:
                 log.exception("a round failed, the next one will try again")

@@ -63,7 +63,8 @@ class Installation:
     """One CRM tenant. ``webhook_secrets``: those valid now, newest first. ``settings``: plain JSON values.
 
     ``door``: the key in its webhook URL where that is one for many installations (an app's), who are then told apart by
-    ``account``: the CRM's own id of the tenant, as its webhooks name it.
+    ``account``: the CRM's own id of the tenant, as its webhooks name it. ``caught_up_at``: as of when all that changed
+    is known; ``existence_at``: as of when it is known which tasks exist (``None``: look with the next catch-up).
     """
 
     id: InstallationId
@@ -76,6 +77,7 @@ class Installation:
     credentials: str = field(default="", repr=False)
     webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
     caught_up_at: datetime | None = None
+    existence_at: datetime | None = None
     paused_reason: str | None = None
     door: str | None = None
     account: str | None = None

@@ -88,6 +88,12 @@ class Installations(Protocol):
     def caught_up(self, installation_id: InstallationId, at: datetime) -> None:
         """Remember how far the catch-up has come."""
 
+    def existence_known(self, installation_id: InstallationId, at: datetime) -> None:
+        """Remember when it was looked which tasks exist."""
+
+    def doubt_existence(self, installation_id: InstallationId) -> None:
+        """The next catch-up is to look which tasks exist."""
+
 
 class Connections(Protocol):
     """People's consents."""

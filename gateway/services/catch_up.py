@@ -1,6 +1,8 @@
 """Finding what no webhook told: one list of what changed in the CRM, and now and then which tasks still exist.
 
-At an installation's start, after an outage, and on the clock's beat. No task is asked for on its own.
+At an installation's start, at the gateway's, after an outage of either side, and on the clock's beat. No task is asked
+for on its own. Lists show no deletions: which tasks exist is asked by batches of ids, at a start, after an outage, and
+once a day.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ OVERLAP = timedelta(minutes=2)
 """A catch-up begins this long before the last one: clocks differ, and commits take time."""
 
 LAPSE = timedelta(hours=20)
-"""After this long without a catch-up, tasks' existence is checked as well: lists show no deletions."""
+"""After this long the next catch-up looks which tasks exist: with the slowest beat that is once a day."""
 
 BATCH = 100
 MAX_PAGES = 10_000
@@ -46,12 +48,21 @@ def catch_up(ctx: Context, lease: Lease, installation: Installation) -> None:
         if page.cursor is None or page.cursor == cursor:
             break
         cursor = page.cursor
-    if since is None or started - since > LAPSE or lease.attempts > 0:
+    looks = _is_to_look(installation, lease, started)
+    if looks:
         _check_existence(ctx, lease, installation)
     with ctx.store.begin() as uow:
         uow.installations.caught_up(installation.id, started)
+        if looks:
+            uow.installations.existence_known(installation.id, started)
         uow.outbox.settle(lease, ctx.clock.now())
         uow.commit()
+
+
+def _is_to_look(installation: Installation, lease: Lease, now: datetime) -> bool:
+    """Whether it is time to ask which tasks exist. ``attempts``: the CRM was out of reach, and its webhooks with it."""
+    known = installation.existence_at
+    return known is None or now - known > LAPSE or lease.attempts > 0
 
 
 def _take(ctx: Context, lease: Lease, installation: Installation, page: TaskPage) -> None:
@@ -113,8 +124,10 @@ def _ring(ctx: Context, uow: UnitOfWork, rings: Sequence[Ring]) -> None:
         ring_when_due(ctx, uow, installation_id, mailbox, lane, seconds)
 
 
-def owe_catch_up(ctx: Context, uow: UnitOfWork, installation: Installation) -> None:
-    """Owe one, now."""
+def owe_catch_up(ctx: Context, uow: UnitOfWork, installation: Installation, *, doubts: bool = False) -> None:
+    """Owe one, now. ``doubts``: webhooks were lost, perhaps, so it is to look which tasks exist as well."""
+    if doubts:
+        uow.installations.doubt_existence(installation.id)
     from_now = ctx.clock.now()
     mailbox = crm_mailbox(installation.id)
     uow.outbox.request(installation.id, Topic.CATCH_UP, installation.id, mailbox=mailbox, now=from_now)

@@ -224,7 +224,7 @@ def resume(ctx: Context, key: str) -> None:
     with ctx.store.begin() as uow:
         installation = _by_key(uow, key)
         uow.installations.set_status(installation.id, InstallationStatus.ACTIVE, None)
-        owe_catch_up(ctx, uow, installation)
+        owe_catch_up(ctx, uow, installation, doubts=True)
         uow.commit()
     ring_due(ctx)
 

@@ -97,6 +97,19 @@ def catch_up_all(ctx: Context) -> int:
     return len(late)
 
 
+def look_for_missed(ctx: Context) -> int:
+    """Owe every CRM's catch-up, existence included: the gateway was down, or could not record, and what its webhooks
+    told then may be lost. Gives how many."""
+    with ctx.store.begin() as uow:
+        active = [one for one in uow.installations.all() if one.status is InstallationStatus.ACTIVE]
+        for installation in active:
+            owe_catch_up(ctx, uow, installation, doubts=True)
+        uow.commit()
+    if active:
+        log.info("after a start or an outage: catching up with %d CRMs", len(active))
+    return len(active)
+
+
 def _is_late(ctx: Context, installation: Installation) -> bool:
     kind = ctx.crms.get(installation.adapter)
     if kind is None:

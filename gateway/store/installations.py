@@ -68,6 +68,7 @@ class PgInstallations:
                 "webhook_secrets": self._sealed(id_, [(secret, None) for secret in installation.webhook_secrets]),
                 "api_token_hash": api_token_hash,
                 "caught_up_at": installation.caught_up_at,
+                "existence_at": installation.existence_at,
                 "door": installation.door,
                 "account": installation.account,
             },
@@ -128,6 +129,14 @@ class PgInstallations:
         """Remember how far the catch-up has come."""
         self._transaction.execute(_CAUGHT_UP, {"installation": installation_id, "at": at})
 
+    def existence_known(self, installation_id: InstallationId, at: datetime) -> None:
+        """Remember when it was looked which tasks exist."""
+        self._change(installation_id, existence_at=at)
+
+    def doubt_existence(self, installation_id: InstallationId) -> None:
+        """The next catch-up is to look which tasks exist."""
+        self._change(installation_id, existence_at=None)
+
     def _change(self, installation_id: InstallationId, **values: object) -> None:
         self._transaction.execute(_CHANGE, {"installation": installation_id, **values})
 
@@ -147,6 +156,7 @@ class PgInstallations:
             credentials=self._vault.decrypt(row.credentials, row.id, row.id, _CREDENTIALS).decode(),
             webhook_secrets=tuple(secret for secret, until in self._opened(row) if until is None or until > now),
             caught_up_at=row.caught_up_at,
+            existence_at=row.existence_at,
             paused_reason=row.paused_reason,
             door=row.door,
             account=row.account,

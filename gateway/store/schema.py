@@ -14,7 +14,7 @@ from gateway.store.columns import a_json, a_switch, a_text, a_time, a_whole, bel
 
 metadata = MetaData()
 
-REVISION: Final = "0004"
+REVISION: Final = "0005"
 """The migration that these tables are at."""
 
 LEASE_NUMBERS = Sequence("lease_numbers", metadata=metadata)
@@ -42,6 +42,7 @@ INSTALLATIONS = Table(
     a_time("caught_up_at"),
     a_text("door", empty=True),
     a_text("account", empty=True),
+    a_time("existence_at"),
     PrimaryKeyConstraint("id"),
     UniqueConstraint("key"),
     UniqueConstraint("api_token_hash"),

@@ -34,6 +34,7 @@ from sandbox.kit.clock import Clock
 from sandbox.kit.server import serve
 from sandbox.kit.standin import StandIn
 from tests.flows.forms import first_form
+from workers.clock import Rounds
 
 DEADLINE_S = 60.0
 PRIVATE_EVENTS = 50
@@ -239,6 +240,17 @@ class House:
             return bool(due)
         self.clock.advance((due[0].due_at - now).total_seconds() + 0.001)
         return True
+
+    def down(self) -> None:
+        """The gateway stops: nobody answers its door, nothing is worked on."""
+        self._server.stop()
+        self.rings.take()
+
+    def up(self) -> None:
+        """It starts again, the clock process with it."""
+        self._server = serve(self.app, self._server_port)
+        Rounds(self.ctx, lambda: None).once()
+        self.settle()
 
     def tick(self) -> None:
         """One beat of the clock process, and what follows."""

@@ -38,6 +38,7 @@ def did(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     done: list[str] = []
     monkeypatch.setattr(sweep, "ring_due", lambda _ctx: done.append("ring"))
     monkeypatch.setattr(sweep, "tick", lambda _ctx: done.append("tick"))
+    monkeypatch.setattr(sweep, "look_for_missed", lambda _ctx: done.append("look"))
     return done
 
 
@@ -47,7 +48,8 @@ def test_rings_often_and_ticks_now_and_then(ctx: Context, hands: HandClock, did:
         rounds.once()
         hands.advance(timedelta(seconds=1))
     assert (did.count("begin"), did.count("ring"), did.count("tick")) == (1, 31, 3)
-    assert did[:3] == ["begin", "ring", "tick"]
+    assert did[:4] == ["begin", "look", "ring", "tick"]
+    assert did.count("look") == 1
 
 
 @pytest.mark.parametrize("jump", [timedelta(hours=1), timedelta(hours=-1)])
@@ -56,7 +58,7 @@ def test_when_time_jumps_it_looks_at_once(ctx: Context, hands: HandClock, did: l
     rounds.once()
     hands.advance(jump)
     rounds.once()
-    assert did == ["ring", "tick", "ring", "tick"]
+    assert did == ["look", "ring", "tick"] * 2
 
 
 def test_the_beginning_is_tried_until_it_succeeds_and_the_rounds_wait_for_it(ctx: Context, did: list[str]) -> None:
@@ -71,7 +73,7 @@ def test_the_beginning_is_tried_until_it_succeeds_and_the_rounds_wait_for_it(ctx
     with pytest.raises(StoreDown):
         rounds.once()
     rounds.once()
-    assert did == ["begin", "ring", "tick"]
+    assert did == ["begin", "look", "ring", "tick"]
 
 
 @pytest.mark.parametrize("error", [StoreDown("away"), RuntimeError("a bug")])
@@ -93,6 +95,7 @@ def test_failures_end_nothing_and_are_not_hurried(
     began = time.monotonic()
     thread.start()
     until(lambda: did.count("ring") >= 3)
+    assert did.count("look") == (3 if isinstance(error, StoreDown) else 1)
     assert time.monotonic() - began > 0.12
     stop.set()
     thread.join(5)

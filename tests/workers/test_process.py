@@ -114,15 +114,15 @@ def is_owed(database_url: str, redis_url: str) -> Iterator[Callable[[], bool]]:
     """Owe one piece of work that needs nobody outside, without ringing; whether it still is owed."""
     gateway = wiring.build(settings.load(environment(database_url, redis_url)))
     name, now = InstallationId("inst"), datetime.now(UTC)
+    elsewhere = "cal:nobody"  # the CRM's own mailbox waits for a catch-up, which nobody answers here
     with gateway.store.begin() as uow:
         uow.installations.add(Installation(name, "key", "CRM", "generic", "http://127.0.0.1:9"), b"hash")
-        uow.installations.caught_up(name, now)  # else the clock owes a catch-up, which nobody answers here
-        uow.outbox.request(name, Topic.REPORT, "no-such-link", mailbox="crm:inst", now=now)
+        uow.outbox.request(name, Topic.REPORT, "no-such-link", mailbox=elsewhere, now=now)
         uow.commit()
 
     def look() -> bool:
         with gateway.store.begin() as uow:
-            return uow.outbox.next_due(name, "crm:inst") is not None
+            return uow.outbox.next_due(name, elsewhere) is not None
 
     yield look
     gateway.store.close()  # type: ignore[attr-defined]
