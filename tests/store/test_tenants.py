@@ -158,6 +158,7 @@ def arguments(filled: dict[str, Any]) -> dict[str, Any]:
         "open_only": False,
         "cursor": None,
         "door": "nobody's",
+        "credentials": "another",
         "account": "nobody's",
         "kind": "connect",
         "token": "x",
