@@ -5,17 +5,10 @@ from __future__ import annotations
 from flask import Blueprint, Request, Response, request
 
 from gateway.services.context import Context
-from webhooks.receive import (
-    CRM_LIMIT,
-    NOT_FOUND,
-    TOO_LARGE,
-    WRONG_TYPE,
-    Answer,
-    problem,
-    push_limit,
-    receive_calendar,
-    receive_crm,
-)
+from webhooks.answers import NOT_FOUND, TOO_LARGE, WRONG_TYPE, Answer, problem
+from webhooks.calendar_door import push_limit, receive_calendar
+from webhooks.crm_door import LIMIT as CRM_LIMIT
+from webhooks.crm_door import CrmDoor
 
 _CHUNK = 64 * 1024
 _BROKEN_OFF = problem(400, "not_readable", "the body broke off", "body")
@@ -24,6 +17,7 @@ _BROKEN_OFF = problem(400, "not_readable", "the body broke off", "body")
 def blueprint(ctx: Context) -> Blueprint:
     """The routes ``POST /webhooks/crm/<key>`` and ``POST /webhooks/calendar/<provider>``."""
     doors = Blueprint("webhooks", __name__, url_prefix="/webhooks")
+    crm_door = CrmDoor(ctx)
 
     def from_crm(key: str) -> Response:
         if not (_is_plain(request) and _is_json(request)):
@@ -32,7 +26,7 @@ def blueprint(ctx: Context) -> Blueprint:
         if isinstance(raw, Answer):
             return _response(raw)
         query = request.query_string.decode("latin-1")
-        return _response(receive_crm(ctx, key, _headers(request), raw, query))
+        return _response(crm_door.receive(key, _headers(request), raw, query))
 
     def from_calendar(provider: str) -> Response:
         if not _is_plain(request):

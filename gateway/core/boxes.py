@@ -7,12 +7,36 @@ nothing here makes a network call.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from gateway.core.model import InstallationId
+from gateway.core.model import InstallationId, TaskId, UserId
 from gateway.core.ports import Lane
-from gateway.core.records import Arrival, Due, Lease, Parked, ParkReason, Topic
+from gateway.core.records import Arrival, Due, Entry, Lease, Link, Parked, ParkReason, Topic
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A run that is owed to a link: its hint, version, owner and status are as ``link`` has them.
+
+    ``owner``: the user whose calendar it will call, where that is known; ``mailbox``: where it waits if that one has no
+    connection.
+    """
+
+    link: Link
+    owner: UserId | None
+    mailbox: str
+
+
+class Intake(Protocol):
+    """What arrivals leave behind, written in one statement however many they are."""
+
+    def leave(
+        self, notes: Sequence[Note], entries: Sequence[tuple[InstallationId, TaskId, Entry]], now: datetime
+    ) -> Sequence[tuple[str, datetime]]:
+        """Leave hints at links that exist, owe their runs as ``Outbox.request`` does, and write the timeline. Gives,
+        for each note, the mailbox in which its run waits, and when it is due."""
 
 
 class Inbox(Protocol):
@@ -20,6 +44,9 @@ class Inbox(Protocol):
 
     def record(self, installation_id: InstallationId | None, arrival: Arrival) -> str | None:
         """Store one; ``None``: this dedupe id was seen before at this door (nothing stored)."""
+
+    def record_all(self, arrivals: Sequence[tuple[InstallationId, Arrival]]) -> Sequence[bool]:
+        """Store several in one statement; ``False`` for those whose dedupe id was seen before at this door."""
 
     def drop_old(self, bodies_before: datetime, rows_before: datetime, limit: int) -> int:
         """Retention: raw bodies first, whole rows later. Gives the number touched."""

@@ -11,7 +11,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from gateway.core.boxes import Inbox, Outbox
+from gateway.core.boxes import Inbox, Intake, Outbox
 from gateway.core.model import (
     ConnectionId,
     ConnectionStatus,
@@ -54,6 +54,9 @@ class Installations(Protocol):
 
     def by_key(self, key: str) -> Installation | None:
         """By the unguessable key in its webhook URL; removed ones too."""
+
+    def by_doors(self, keys: Sequence[str]) -> Mapping[str, Installation]:
+        """As ``by_key``, several in one statement; for an app's door as ``at_door``."""
 
     def at_door(self, door: str) -> Installation | None:
         """Of the installations behind one app's door the newest; a removed one only where there is no other."""
@@ -160,6 +163,10 @@ class Links(Protocol):
 
     def by_task(self, installation_id: InstallationId, task_id: TaskId) -> Link | None:
         """By its task, locked against a second ingest until the commit."""
+
+    def by_tasks(self, tasks: Sequence[tuple[InstallationId, TaskId]]) -> Sequence[Link]:
+        """Those of these tasks that exist, each locked against a second ingest until the commit, in one order for
+        all."""
 
     def by_events(
         self, installation_id: InstallationId, connection_id: ConnectionId, event_ids: Sequence[EventId]
@@ -378,6 +385,7 @@ class UnitOfWork(Protocol):
     connections: Connections
     links: Links
     subscriptions: Subscriptions
+    intake: Intake
     inbox: Inbox
     outbox: Outbox
     timeline: Timeline
@@ -412,3 +420,10 @@ class Store(Protocol):
 
 class StoreDown(Exception):
     """The database does not answer: senders are told 503, workers back off."""
+
+
+class Contended(StoreDown):
+    """Another transaction was in the way (deadlock, serialisation): nothing was done; the same again will do.
+
+    ``Store.run`` tries again by itself. Who does not use it may treat this like a database that does not answer.
+    """

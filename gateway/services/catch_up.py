@@ -17,8 +17,8 @@ from gateway.core.ports import TaskPage
 from gateway.core.records import Arrival, Installation, Lease, Topic
 from gateway.core.repositories import UnitOfWork
 from gateway.core.signals import Kind, TaskSignal
-from gateway.services.context import Context, Ring, crm_mailbox, link_id
-from gateway.services.ingest import Run, owe_runs, take_signal
+from gateway.services.context import Context, crm_mailbox
+from gateway.services.ingest import Notebook
 from gateway.services.reports import ring_when_due
 
 log = logging.getLogger(__name__)
@@ -68,19 +68,18 @@ def _is_to_look(installation: Installation, lease: Lease, now: datetime) -> bool
 def _take(ctx: Context, lease: Lease, installation: Installation, page: TaskPage) -> None:
     """One commit a page; what is known already costs nothing more."""
     now = ctx.clock.now()
-    runs: list[Run] = []
     with ctx.store.begin() as uow:
         if page.faults:
             _record_faults(uow, installation, page.faults, now)
-        for task_id, state in sorted(page.tasks, key=lambda one: link_id(installation.id, one[0])):
-            link = uow.links.by_task(installation.id, task_id)
+        notebook = Notebook(uow, [(installation.id, task_id) for task_id, _state in page.tasks], now)
+        for task_id, state in page.tasks:
+            link = notebook.link(installation.id, task_id)
             version = state.version if isinstance(state, Task | TaskOff) else None
             if link is not None and version is not None and version == link.task_version:
                 continue
             happened = state.updated_at if isinstance(state, Task) else None
-            signal = TaskSignal(task_id, Kind.CHANGED, state, version=version, at=happened)
-            runs += take_signal(uow, installation, signal, link, now)
-        _ring(ctx, uow, owe_runs(uow, runs, now))
+            notebook.take(installation, TaskSignal(task_id, Kind.CHANGED, state, version=version, at=happened))
+        _write(ctx, uow, notebook)
         uow.outbox.hold(lease)
         uow.commit()
 
@@ -102,26 +101,25 @@ def _check_existence(ctx: Context, lease: Lease, installation: Installation) -> 
         if not ids:
             return
         missing = set(ids) - crm.existing(ids)
-        _look_again(ctx, lease, installation, sorted(missing, key=lambda task_id: link_id(installation.id, task_id)))
+        _look_again(ctx, lease, installation, sorted(missing))
         after = ids[-1]
 
 
 def _look_again(ctx: Context, lease: Lease, installation: Installation, missing: Sequence[TaskId]) -> None:
     now: datetime = ctx.clock.now()
-    runs: list[Run] = []
     with ctx.store.begin() as uow:
+        notebook = Notebook(uow, [(installation.id, task_id) for task_id in missing], now)
         for task_id in missing:
-            link = uow.links.by_task(installation.id, task_id)
-            signal = TaskSignal(task_id, Kind.DELETED, None)
-            runs += take_signal(uow, installation, signal, link, now)
-        _ring(ctx, uow, owe_runs(uow, runs, now))
+            notebook.take(installation, TaskSignal(task_id, Kind.DELETED, None))
+        _write(ctx, uow, notebook)
         uow.outbox.hold(lease)
         uow.commit()
 
 
-def _ring(ctx: Context, uow: UnitOfWork, rings: Sequence[Ring]) -> None:
-    for installation_id, mailbox, lane, seconds in rings:
-        ring_when_due(ctx, uow, installation_id, mailbox, lane, seconds)
+def _write(ctx: Context, uow: UnitOfWork, notebook: Notebook) -> None:
+    for rings in notebook.write().values():
+        for installation_id, mailbox, lane, seconds in rings:
+            ring_when_due(ctx, uow, installation_id, mailbox, lane, seconds)
 
 
 def owe_catch_up(ctx: Context, uow: UnitOfWork, installation: Installation, *, doubts: bool = False) -> None:

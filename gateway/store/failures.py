@@ -7,15 +7,7 @@ from sqlalchemy import Engine, event
 from sqlalchemy.engine.interfaces import ExceptionContext
 
 from gateway.core.errors import AlreadyExists, LeaseLost, NotReadable
-from gateway.core.repositories import StoreDown
-
-
-class Contended(StoreDown):
-    """Another transaction was in the way (deadlock, serialisation): nothing was done; the same again will do.
-
-    ``PgStore.run`` tries again by itself. Who does not use it may treat this like a database that does not answer.
-    """
-
+from gateway.core.repositories import Contended, StoreDown
 
 _CONTENDED = frozenset({"40001", "40P01"})
 _READ_ONLY = "25006"  # a former primary during a failover

@@ -31,6 +31,17 @@ _AT_DOOR = (
     .order_by(INSTALLATIONS.c.status == _REMOVED, INSTALLATIONS.c.seq.desc())
     .limit(1)
 )
+_BY_DOORS = text("""
+SELECT asked.at, found.* FROM unnest(CAST(:keys AS text[])) AS asked (at)
+CROSS JOIN LATERAL (
+    (SELECT * FROM installations WHERE key = asked.at AND door IS NULL)
+    UNION ALL
+    (SELECT * FROM installations WHERE door = asked.at AND status = 'removed' ORDER BY seq DESC LIMIT 1)
+    UNION ALL
+    (SELECT * FROM installations WHERE door = asked.at AND status <> 'removed' ORDER BY seq DESC LIMIT 1)
+) AS found
+ORDER BY found.status <> 'removed'
+""")
 _OF_ACCOUNT = _SELECT.where(
     INSTALLATIONS.c.door == bindparam("at_door"),
     INSTALLATIONS.c.account == bindparam("of_account"),
@@ -77,6 +88,11 @@ class PgInstallations:
     def by_key(self, key: str) -> Installation | None:
         """By the unguessable key in its webhook URL; removed ones too."""
         return self._one(self._transaction.execute(_BY_KEY, {"by_key": key}).one_or_none())
+
+    def by_doors(self, keys: Sequence[str]) -> Mapping[str, Installation]:
+        """As ``by_key``, several in one statement; for an app's door as ``at_door``."""
+        rows = self._transaction.execute(_BY_DOORS, {"keys": list(keys)}).all()
+        return {row.at: self._installation(row) for row in rows}
 
     def at_door(self, door: str) -> Installation | None:
         """Of the installations behind one app's door the newest; a removed one only where there is no other."""

@@ -40,6 +40,14 @@ class PgLinks:
         """By its task, locked against a second ingest until the commit."""
         return self._one(sql.BY_TASK, installation=installation_id, task=task_id)
 
+    def by_tasks(self, tasks: Sequence[tuple[InstallationId, TaskId]]) -> Sequence[Link]:
+        """Those of these tasks that exist, each locked against a second ingest until the commit, in the order of their
+        ids."""
+        if not tasks:
+            return []
+        which = {"tenants": [tenant for tenant, _task in tasks], "tasks": [task for _tenant, task in tasks]}
+        return [self._rows.link(row) for row in self._transaction.execute(sql.BY_TASKS, which)]
+
     def by_events(
         self, installation_id: InstallationId, connection_id: ConnectionId, event_ids: Sequence[EventId]
     ) -> Sequence[Link]:

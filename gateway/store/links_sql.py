@@ -13,12 +13,18 @@ Statement = Executable
 
 _L = LINKS.c
 _BESIDE = {"seen_etag", "seen_number", "ends_at"}
-_SELECT: Any = select(*(column for column in LINKS.columns if column.name not in _BESIDE)).where(
-    _L.installation_id == bindparam("installation")
-)
+_SELECT_ALL: Any = select(*(column for column in LINKS.columns if column.name not in _BESIDE))
+_SELECT: Any = _SELECT_ALL.where(_L.installation_id == bindparam("installation"))
 
 GET = _SELECT.where(_L.id == bindparam("link"))
 BY_TASK = _SELECT.where(_L.task_id == bindparam("task")).with_for_update(key_share=True)
+BY_TASKS = (
+    _SELECT_ALL.where(
+        text("(installation_id, task_id) IN (SELECT * FROM unnest(CAST(:tenants AS text[]), CAST(:tasks AS text[])))")
+    )
+    .order_by(_L.id)
+    .with_for_update(key_share=True)
+)
 BY_EVENTS = _SELECT.where(
     _L.connection_id == bindparam("connection"),
     _L.event_id.in_(bindparam("events", expanding=True)),

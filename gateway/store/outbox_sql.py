@@ -12,9 +12,7 @@ from __future__ import annotations
 
 from sqlalchemy import text
 
-REQUEST = text("""
-INSERT INTO outbox AS o (installation_id, topic, key, mailbox, lane, generation, due_at, first_owed_at)
-VALUES (:installation, :topic, :key, :mailbox, :lane, 1, :wanted, :since)
+ASKED_AGAIN = """\
 ON CONFLICT (installation_id, topic, key) DO UPDATE SET
     generation = o.generation + 1,
     mailbox = excluded.mailbox,
@@ -43,8 +41,14 @@ ON CONFLICT (installation_id, topic, key) DO UPDATE SET
     attempts = CASE WHEN o.due_at IS NULL THEN 0 ELSE o.attempts END,
     reason = CASE WHEN o.due_at IS NULL THEN NULL ELSE o.reason END,
     parked_at = NULL
-RETURNING coalesce(again_at, due_at)
-""")
+"""
+"""What a request makes of a row that is there already."""
+
+REQUEST = text(f"""
+INSERT INTO outbox AS o (installation_id, topic, key, mailbox, lane, generation, due_at, first_owed_at)
+VALUES (:installation, :topic, :key, :mailbox, :lane, 1, :wanted, :since)
+{ASKED_AGAIN}RETURNING coalesce(again_at, due_at)
+""")  # noqa: S608 - from a constant of ours
 
 LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:mailbox, 0))")
 

@@ -16,12 +16,13 @@ from sqlalchemy import Connection as Transaction
 from sqlalchemy import Engine
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from gateway.core.boxes import Inbox, Outbox
+from gateway.core.boxes import Inbox, Intake, Outbox
 from gateway.core.ports import Clock
 from gateway.core.reflecting import Reflections
 from gateway.core.repositories import (
     Conflicts,
     Connections,
+    Contended,
     HeldBatches,
     Installations,
     Links,
@@ -34,10 +35,10 @@ from gateway.core.repositories import (
 from gateway.core.survey import Survey
 from gateway.store.conflicts import PgConflicts
 from gateway.store.connections import PgConnections
-from gateway.store.failures import Contended
 from gateway.store.held import PgHeldBatches
 from gateway.store.inbox import PgInbox
 from gateway.store.installations import PgInstallations
+from gateway.store.intake import PgIntake
 from gateway.store.links import PgLinks
 from gateway.store.one_use import PgOneUse
 from gateway.store.outbox import PgOutbox
@@ -81,6 +82,7 @@ class PgUnitOfWork:
         self.connections: Connections = PgConnections(open_, vault)
         self.links: Links = PgLinks(open_, vault)
         self.subscriptions: Subscriptions = PgSubscriptions(open_)
+        self.intake: Intake = PgIntake(open_, vault)
         self.inbox: Inbox = PgInbox(open_, vault)
         self.outbox: Outbox = PgOutbox(open_, self._clock)
         self.timeline: Timeline = PgTimeline(open_)

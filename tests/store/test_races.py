@@ -19,7 +19,7 @@ from gateway.core.errors import AlreadyExists, LeaseLost
 from gateway.core.model import ConnectionId, LinkStatus, TaskId, UserId
 from gateway.core.ports import Lane
 from gateway.core.records import Arrival, Lease, Link, Topic
-from gateway.store.failures import Contended
+from gateway.core.repositories import Contended
 from gateway.store.outbox import limits
 from gateway.store.unit_of_work import PgStore, PgUnitOfWork
 from tests.fakes_store import THREADS

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from gateway.core import repositories
+from gateway.core.boxes import Note
 from gateway.core.errors import AlreadyExists, LeaseLost
 from gateway.core.model import (
     ConnectionStatus,
@@ -224,3 +225,19 @@ def test_another_tenants_rows_are_out_of_reach(store: PgStore, store_engine: Eng
 
 def test_the_port_was_read():
     assert len(list(methods())) >= 60
+
+
+def test_what_is_left_for_another_tenant_does_not_reach_this_one(store: PgStore, store_engine: Engine):
+    """The methods that take several tenants' rows at once."""
+    fill(store)
+    before = rows_of(store_engine, HERE)
+    link = replace(a_link(), installation_id=THERE, task_hint=a_task())
+    with store.begin() as uow:
+        assert [one.installation_id for one in uow.links.by_tasks([(HERE, link.task_id)])] == [HERE]
+        assert uow.links.by_tasks([(THERE, link.task_id)]) == []
+        note = Note(link, a_connection().user_id, "crm:there")
+        uow.intake.leave([note], [(THERE, link.task_id, Entry(NOW, "gateway", "y"))], NOW)
+        arrival = Arrival("crm", "d1", b"x", NOW, raw=b"x", tasks=(link.task_id,))
+        assert uow.inbox.record_all([(THERE, arrival)]) == [True]
+        uow.commit()
+    assert rows_of(store_engine, HERE) == before

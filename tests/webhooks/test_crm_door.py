@@ -26,7 +26,7 @@ from gateway.core.signals import CrmDelivery
 from tests.crms.generic import deliveries
 from tests.crms.generic.deliveries import event, task
 from tests.webhooks.conftest import INSTALLATION, KEY, OTHER_KEY, Doors
-from webhooks.receive import CRM_LIMIT
+from webhooks.crm_door import LIMIT as CRM_LIMIT
 
 NOTHING = (0, 0, 0, 0)
 LIMIT = CRM_LIMIT
