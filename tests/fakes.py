@@ -231,11 +231,13 @@ class FakeCalendar:
                 raise StaleWrite("the event has changed")
             return self._account.put(self._id, replace(stored, event=written(stored.event, write, self._style)))
 
-    def delete(self, event_id: EventId) -> None:
+    def delete(self, event_id: EventId, etag: str | None = None) -> None:
         """See ``ports.Calendar``."""
         with self._account.served("delete", self._id, event_id):
             stored = self._shelf().events.get(self._own(event_id))
             if stored is not None and stored.absence is None:
+                if etag not in (None, stored.event.etag):
+                    raise StaleWrite("the event has changed")
                 self._account.put(self._id, replace(stored, absence=Absence.DELETED))
 
     def move(self, event_id: EventId, to_calendar: str) -> Event | None:

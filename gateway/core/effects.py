@@ -109,9 +109,11 @@ class PatchEvent:
 
 @dataclass(frozen=True, slots=True)
 class DeleteEvent:
-    """-> ``None``; an event that is not there is success. At a former place also :class:`Unreachable`: not now."""
+    """-> ``None``; an event that is not there is success. At a former place also :class:`Unreachable`: not now; and
+    :class:`Stale` where it is not as it was under ``etag`` any more."""
 
     place: Place
+    etag: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -188,7 +188,10 @@ def _next_generation(run: Run, home: fx.Home) -> None:
     generation, owed = run.link.generation + 1, run.memory.owed
     lived = (run.link.place, owed.to if isinstance(owed, OwedMove) else None)
     left = [place for place in lived if place is not None and not same_calendar(place, home.place_of(0))]
+    last = run.event
     run.forget_event()
+    if left and isinstance(last, Event):
+        run.remember(left=(*run.memory.left, replace(last, description=None)))
     run.link = replace(
         run.link, generation=generation, place=home.place_of(generation), leaving=(*run.link.leaving, *left)
     )

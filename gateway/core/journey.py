@@ -22,6 +22,7 @@ from gateway.core import reconcile as rc
 from gateway.core.errors import KeepsChanging
 from gateway.core.event_side import delete_event, insert, learn_event, patch_event, read_event, relocate, same_calendar
 from gateway.core.leave import with_leave
+from gateway.core.leaving import clear_leaving
 from gateway.core.model import LinkStatus, Memory, Reason, State, Task, TaskOff
 from gateway.core.records import Link
 from gateway.core.run import Run, Steps
@@ -44,11 +45,11 @@ def journey(link: Link, now: datetime, *, replays_keys: bool = True) -> Steps:
         step = yield from with_leave(run, rc.decide(run.memory, facts))
         if step is None:
             continue
-        if isinstance(step, rc.Rest):
-            yield from _rest(run, where, step)
-            return
         owner = run.task.owner if isinstance(run.task, Task) else None
-        yield from _act(run, where, facts, step)
+        if not isinstance(step, rc.Rest):
+            yield from _act(run, where, facts, step)
+        elif (yield from _is_over(run, where, step)):
+            return
         if isinstance(run.task, Task) and run.task.owner != owner:
             where = yield from _find_home(run)
     raise KeepsChanging("both sides keep changing")
@@ -106,14 +107,16 @@ def _facts(run: Run, where: fx.Whereabouts) -> rc.Facts:
     )
 
 
-def _rest(run: Run, where: fx.Whereabouts, step: rc.Rest) -> Steps:
-    """Both sides agree, or nothing can be done now: say so, and forget what need not be known."""
+def _is_over(run: Run, where: fx.Whereabouts, step: rc.Rest) -> Generator[fx.Effect, Any, bool]:
+    """Both sides agree, or nothing can be done now: say so, and forget what need not be known. Unless a former place
+    had news."""
     if run.opens and step.closes:
         yield from run.save()  # a conflict and its end are two commits
     run.closes.extend(step.closes)
     if step.agreed is not None:
         run.remember(agreed=step.agreed, refusals=step.refusals)
-    yield from _clear_leaving(run)
+    if (yield from clear_leaving(run, where.home.rules if where.home else where.rules)):
+        return False
     unreachable = run.link.place is not None and where.old is fx.Reach.LATER
     waits = step.ends and (unreachable or bool(run.link.leaving))
     ends = step.ends and not waits
@@ -131,20 +134,7 @@ def _rest(run: Run, where: fx.Whereabouts, step: rc.Rest) -> Steps:
     if ends:
         run.link = replace(run.link, memory=Memory(last_number=run.memory.last_number), place=None, event_url=None)
     yield from run.save(final=True, wipes=ends)
-
-
-def _clear_leaving(run: Run) -> Steps:
-    """Delete the event at its former places, now that all else is safe; those out of reach just now stay noted."""
-    if not run.link.leaving:
-        return
-    yield from run.save()
-    later = []
-    for place in run.link.leaving:
-        if isinstance((yield fx.DeleteEvent(place)), fx.Unreachable):
-            later.append(place)
-        else:
-            run.tell(Actor.GATEWAY, Story.EVENT_MOVED)
-    run.link = replace(run.link, leaving=tuple(later))
+    return True
 
 
 def _tell_rest(run: Run, step: rc.Rest, *, waits: bool) -> None:

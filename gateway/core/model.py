@@ -343,6 +343,7 @@ class Memory:
     ``task`` and ``event`` are the sides as last seen, good for an optimistic write and for nothing else; ``None``: to
     be read. ``strays``: noted writes that had not landed when it was last looked, newest first; one may still arrive.
     ``last_number``: the highest write number ever noted; numbers are never used twice.
+    ``left``: the event as last read at each former place that is not cleared yet.
     ``absent_at``/``task_absent_at``: when a read first said "not found"; only a second one, later, is believed.
     """
 
@@ -358,10 +359,11 @@ class Memory:
     time_dropped: bool = False
     absent_at: datetime | None = None
     task_absent_at: datetime | None = None
+    left: tuple[Event, ...] = ()
 
     def without_event(self) -> Memory:
         """The same memory after the event is gone: nothing agreed, nothing owed, numbers go on."""
-        return Memory(task=self.task, last_number=self.last_number, task_absent_at=self.task_absent_at)
+        return Memory(task=self.task, last_number=self.last_number, task_absent_at=self.task_absent_at, left=self.left)
 
 
 class State(StrEnum):

@@ -100,8 +100,8 @@ class Calendar(Protocol):
         """Change only the fields given, if the etag still stands. Raises ``StaleWrite``, ``EventGone``. The answer's
         ``link`` may be untold."""
 
-    def delete(self, event_id: EventId) -> None:
-        """Delete; an event already gone is success."""
+    def delete(self, event_id: EventId, etag: str | None = None) -> None:
+        """Delete; an event already gone is success. With an ``etag``: if that still stands, else ``StaleWrite``."""
 
     def move(self, event_id: EventId, to_calendar: str) -> Event | None:
         """Move to another calendar of the same account, keeping the id; ``None`` where this grant cannot."""

@@ -235,9 +235,9 @@ class _World:
     def _take_away(self, effect: fx.DeleteEvent | fx.MoveEvent) -> Any:
         if isinstance(effect, fx.MoveEvent):
             return self._move(effect.place, effect.to)
-        return self._delete(effect.place)
+        return self._delete(effect.place, effect.etag)
 
-    def _delete(self, place: Place) -> fx.Unreachable | None:
+    def _delete(self, place: Place, etag: str | None) -> fx.Unreachable | fx.Stale | None:
         """Where a connection has ended its events stay as copies; where it waits for its person they wait too."""
         connection = self.connections.get(place.connection_id)
         if connection is None or connection.status in LEFT:
@@ -246,7 +246,9 @@ class _World:
             return fx.Unreachable()
         self.written += 1
         try:
-            self._call(place, lambda c: c.delete(place.event_id))
+            self._call(place, lambda c: c.delete(place.event_id, etag))
+        except StaleWrite:
+            return fx.Stale()
         except TargetGone as gone:
             if self._is_target(place):
                 raise self._whose(place, gone) from gone

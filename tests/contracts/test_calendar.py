@@ -239,6 +239,16 @@ def test_a_stale_etag_changes_nothing(bench):
 # --- the look
 
 
+def test_a_delete_under_a_stale_etag_deletes_nothing(bench):
+    made = insert(bench)
+    now = bench.open().patch(made.id, EventWrite(2, title="Call Bob"), made.etag)
+    with pytest.raises(StaleWrite):
+        bench.open().delete(made.id, made.etag + "x")
+    assert read(bench, made).title == "Call Bob"
+    bench.open().delete(made.id, read(bench, now).etag)
+    assert isinstance(bench.open().get(made.id, doubted=True), NoEvent)
+
+
 def test_each_priority_looks_different(bench):
     looks = {priority: insert(bench, EventWrite(1, "x", FIRST.span, paint=Paint.PRIORITY, priority=priority)).look
              for priority in Priority}  # fmt: skip

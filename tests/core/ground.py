@@ -97,6 +97,13 @@ class Ground:
         if event is not None and (changed := replace(event, **changes)) != event:
             self._put(place, changed)
 
+    def edit_left(self, place: Place, **changes: Any) -> None:
+        """A person edits an event that is about to be deleted, because it was created anew elsewhere."""
+        event = self.event_at(place)
+        assert event is not None
+        changed = self._put(place, replace(event, **changes))
+        self.judge.saw_late(changed)
+
     def delete_event(self) -> None:
         place = self.alive()
         if place is not None:

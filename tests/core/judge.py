@@ -38,6 +38,7 @@ class Judge:
         self.notes: dict[int, OwedEvent] = {}
         self._task_had: dict[Field, list[Any]] = {Field.TITLE: [], Field.DUE: []}
         self._event_had: dict[Field, list[Any]] = {Field.TITLE: [], Field.DUE: []}
+        self._late: set[tuple[Field, Any]] = set()
         self._read: Event | None = None
 
     # --- what is seen
@@ -50,6 +51,12 @@ class Judge:
         if place == self.place:
             for name, value in of_event(event).items():
                 self._event_had[name].append(value)
+
+    def saw_late(self, event: Event) -> None:
+        """Edited where it is about to be deleted: what flows from there does not stand in the new event yet."""
+        for name, value in of_event(event).items():
+            self._event_had[name].append(value)
+            self._late.add((name, value))
 
     def event_moved(self, place: Place, to: Place) -> None:
         """Taken to another calendar as it is."""
@@ -108,7 +115,8 @@ class Judge:
             old = of_task(task)[name]
             assert old in (value, self.base[name]), f"the CRM's edit of {name} is lost"
             assert value in self._event_had[name], f"{value} was never in the calendar"
-            self._agree(name, value)
+            if (name, value) not in self._late:
+                self._agree(name, value)
         if owed.agreed is not None:
             self._claimed(owed.agreed)
 

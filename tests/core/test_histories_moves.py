@@ -21,6 +21,7 @@ from gateway.core.model import (
 )
 from tests.core.judge import of_event
 from tests.core.world import World
+from tests.factories import TEN
 
 # --- from one calendar to another
 
@@ -48,6 +49,63 @@ def test_a_move_reads_the_event_first(world):
     world.run()
     assert isinstance(world.task, Task)
     assert world.task.title == "Bob"
+    world.end()
+
+
+def test_b19_an_edit_of_the_old_event_after_it_was_carried_over_is_not_lost(world):
+    old = world.alive()
+    world.choose("u-1", "home")
+    world.run(("after write", lambda: world.edit_left(old, title="Bob", start=TEN)))  # after the new one was created
+    assert isinstance(world.task, Task)
+    assert (world.task.title, world.task.due) == ("Bob", TEN)
+    assert (world.event.title, world.event.start) == ("Bob", TEN)
+    assert world.all_alive() == [world.link.place]
+    assert world.opened == []
+    world.end()
+
+
+@pytest.mark.parametrize("moment", ["before note", "after note", "before write", "after write"])
+@pytest.mark.parametrize("passed", [0, 1, 2, 3])
+def test_b19_a_late_edit_outlives_workers_that_die_on_it(world, moment, passed):
+    old = world.alive()
+    world.choose("u-1", "home")
+
+    def edit_and_die() -> None:
+        world.edit_left(old, title="Bob")
+        world.die()
+
+    world.run(("after write", bool), ("after write", edit_and_die))  # not moved, but created
+    world.run(*[(moment, bool)] * passed, (moment, world.die))
+    world.run()
+    assert isinstance(world.task, Task)
+    assert world.task.title == world.event.title == "Bob"
+    world.end()
+
+
+def test_b19_a_late_edit_of_what_was_edited_in_the_crm_too_is_a_conflict(world):
+    old = world.alive()
+    world.choose("u-1", "home")
+    world.tell(title="Cat")
+    world.judge.expected.append(FieldConflict(Field.TITLE, "Bob", "Cat"))
+    world.run(("after write", lambda: world.edit_left(old, title="Bob")))
+    assert world.all_alive() == [world.link.place]
+    world.end()
+
+
+def test_b19_a_late_edit_that_the_crm_refuses_holds_nothing_up(world):
+    old = world.alive()
+    world.choose("u-1", "home")
+    world.refuses[Field.TITLE].add("Bob")
+    world.run(("after write", lambda: world.edit_left(old, title="Bob")))
+    assert world.all_alive() == [world.link.place]
+    assert world.link.reason is Reason.REFUSED
+
+
+def test_b19_an_old_event_that_only_gets_new_etags_is_deleted_in_the_end(world):
+    old = world.alive()
+    world.choose("u-1", "home")
+    world.run(*(("after write", lambda: old not in world.all_alive() or world.edit_left(old)) for _ in range(9)))
+    assert world.all_alive() == [world.link.place]
     world.end()
 
 

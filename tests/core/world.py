@@ -215,13 +215,16 @@ class World(Ground):
     def _take_away(self, effect: fx.DeleteEvent | fx.MoveEvent) -> Any:
         if isinstance(effect, fx.MoveEvent):
             return self._move(effect.place, effect.to)
-        return self._delete(effect.place)
+        return self._delete(effect.place, effect.etag)
 
-    def _delete(self, place: Place) -> fx.Unreachable | None:
+    def _delete(self, place: Place, etag: str | None) -> fx.Unreachable | fx.Stale | None:
         if place != self.link.place and self.reach[place.connection_id] != "connected":
             return fx.Unreachable()
         self._check_reach(place)
-        if self.event_at(place) is not None:
+        event = self.event_at(place)
+        if event is not None and etag not in (None, event.etag):
+            return fx.Stale()
+        if event is not None:
             self._shelf(place)[place.event_id] = replace(self._shelf(place)[place.event_id], absence=Absence.DELETED)
             self.judge.event_is_gone(place)
         return None

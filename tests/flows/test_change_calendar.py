@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from gateway.core.effects import DeleteEvent, MoveEvent
 from gateway.core.model import InstallationId
+from gateway.services import sync
 from gateway.services.work import drain
 from tests.flows.acts import codes, edit_task, new_task, synced_task, the_task
 from tests.flows.house import Browser, House, Person
@@ -183,6 +187,30 @@ def test_b19_from_one_of_theirs_to_a_calendar_of_its_own(house: House, ada: Pers
     assert (now["status"], now["moving"]) == ("connected", 0)
     assert titles(house, ada, now["calendar"]["id"]) == ["Call Ada"]
     assert (the_task(ada, task)["calendar_sync"], house.state(task)["state"]) == (True, "synced")
+    nothing_is_left(house)
+
+
+def test_b8_b19_an_edit_of_the_old_event_just_before_it_goes_is_not_lost(
+    house: House, ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The event stands in the new owner's calendar already when the old one's is renamed."""
+    bob = house.person("bob@example.com")
+    house.connect(bob)
+    task = synced_task(house, ada)
+    old, take_away = house.event(ada), sync._World._take_away
+
+    def late(world: sync._World, effect: DeleteEvent | MoveEvent) -> Any:
+        monkeypatch.setattr(sync._World, "_take_away", take_away)
+        assert house.event(bob)["summary"] == "Call Ada"
+        house.edit_event(ada, old, summary="Call Eve")
+        return take_away(world, effect)
+
+    monkeypatch.setattr(sync._World, "_take_away", late)
+    edit_task(ada, task, owner={"id": bob.user_id})
+    house.settle()
+    assert (the_task(bob, task)["title"], house.event(bob)["summary"]) == ("Call Eve", "Call Eve")
+    assert house.events(ada) == []
+    assert "conflict" not in codes(house, task)
     nothing_is_left(house)
 
 

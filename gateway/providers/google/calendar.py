@@ -73,11 +73,11 @@ class GoogleCalendar:
             raise EventGone("the event had been deleted")
         return _readable(resource)
 
-    def delete(self, event_id: EventId) -> None:
-        """Delete; 404 and 410 mean that it is done."""
+    def delete(self, event_id: EventId, etag: str | None = None) -> None:
+        """Delete, if ``etag`` still stands; 404 and 410 mean that it is done."""
         request = self._events.delete(calendarId=self._id, eventId=event_id, sendUpdates="none")
         try:
-            self._client.call(request)
+            self._client.call(request, etag=etag)
         except EventGone:
             return
 

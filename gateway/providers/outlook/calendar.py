@@ -90,12 +90,17 @@ class OutlookCalendar:
         own = properties.written({properties.NUMBER: str(write.number), **properties.read(resource)})
         return _readable({**resource, "singleValueExtendedProperties": own})
 
-    def delete(self, event_id: EventId) -> None:
-        """To Deleted Items; 404 means that it is done. People who were invited are told so by Exchange."""
+    def delete(self, event_id: EventId, etag: str | None = None) -> None:
+        """To Deleted Items, if ``etag`` still stands; 404 means that it is done. People who were invited are told so by
+        Exchange."""
         try:
-            self._client.call("DELETE", f"me/events/{part(self._name_of(event_id))}")
+            self._client.call("DELETE", f"me/events/{part(self._name_of(event_id))}", etag=etag)
         except EventGone:
             return
+        except AlreadyExists as conflict:
+            if etag is None:
+                raise
+            raise StaleWrite(str(conflict)) from None
 
     def move(self, event_id: EventId, to_calendar: str) -> Event | None:  # noqa: ARG002 - the port's
         """``None``: Graph has no such call for events."""
