@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from gateway.core.model import ConnectionId, ConnectionStatus, EventId, InstallationId, LinkId, TaskId, UserId
-from gateway.core.records import InstallationStatus, Parked, Topic
+from gateway.core.records import InstallationStatus, Parked, ParkReason, Topic
 
 SOME: Final = 20_000
 """Counting ends here: nobody acts differently on a larger number."""
@@ -143,7 +143,7 @@ class Survey(Protocol):
         *,
         installation_id: InstallationId | None = None,
         topic: Topic | None = None,
-        reason: str | None = None,
+        reason: ParkReason | None = None,
         after: datetime | None = None,
         before: datetime | None = None,
     ) -> Sequence[Parked]:

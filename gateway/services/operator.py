@@ -1,4 +1,4 @@
-"""The operator's session, the brake on guessing the password, and what is done to parked work.
+"""The operator's session, the brake on guessing the password, and the dropping of parked work.
 
 Sessions and failed sign-ins are rows, so that every process knows them. A browser that has signed in before is known
 by a token of its own and waits for its own mistakes only: strangers who keep guessing cannot lock it out.
@@ -13,9 +13,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from gateway.core.model import InstallationId
-from gateway.core.records import Parked, Topic
+from gateway.core.records import Parked
 from gateway.services.consent import new_token
 from gateway.services.context import Context
+from gateway.services.parked import Choice
 from gateway.services.sweep import ring_due
 
 SESSION: Final = "operator"
@@ -100,21 +101,18 @@ def end(ctx: Context, token: str) -> None:
 # --- parked work (B26) ----------------------------------------------------------------------------------------------
 
 
-def parked(
-    ctx: Context,
-    *,
-    installation_id: InstallationId | None = None,
-    topic: Topic | None = None,
-    reason: str | None = None,
-    after: datetime | None = None,
-    before: datetime | None = None,
-    limit: int = AT_ONCE,
-) -> Sequence[Parked]:
-    """Parked work of one installation, kind or time, oldest first."""
+def chosen(ctx: Context, inst: InstallationId | None, choice: Choice, limit: int = AT_ONCE) -> Sequence[Parked]:
+    """Parked work of one kind or time, oldest first: of an installation or of all. By ``key``: in all that is shown."""
     with ctx.store.begin() as uow:
-        return uow.survey.parked(
-            limit, installation_id=installation_id, topic=topic, reason=reason, after=after, before=before
+        found = uow.survey.parked(
+            limit,
+            installation_id=inst,
+            topic=choice.topic,
+            reason=choice.reason,
+            after=choice.since,
+            before=choice.until,
         )
+    return [one for one in found if choice.key in (None, one.key)]
 
 
 def drop(ctx: Context, work: Sequence[Parked]) -> int:

@@ -161,7 +161,7 @@ class PgOutbox:
         """Work set aside, oldest first; ``None``: of all installations."""
         which = {"installation": installation_id, "limit": limit}
         rows = self._transaction.execute(sql.PARKED_OF_ALL if installation_id is None else sql.PARKED, which)
-        return [_parked(row) for row in rows]
+        return [parked_of(row) for row in rows]
 
     def replay(self, installation_id: InstallationId, topic: Topic, key: str, now: datetime) -> bool:
         """Owe a parked row again; ``False``: there is none."""
@@ -226,7 +226,7 @@ def _due(installation_id: str, mailbox: str, row: Row[Any]) -> Due:
     return Due(InstallationId(installation_id), mailbox, Lane(row.lane), row.due_at)
 
 
-def _parked(row: Row[Any]) -> Parked:
+def parked_of(row: Row[Any]) -> Parked:
     """Rows from before the codes had a text for a reason: that is what the log is for."""
     reason = ParkReason(row.reason) if row.reason in ParkReason.__members__.values() else ParkReason.UNEXPECTED
     return Parked(InstallationId(row.installation_id), Topic(row.topic), row.key, reason, row.parked_at, row.attempts)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection as Transaction
 from sqlalchemy import Row
 
 from gateway.core.model import ConnectionId, ConnectionStatus, EventId, InstallationId, LinkId, TaskId, UserId
-from gateway.core.records import InstallationStatus, Parked, Topic
+from gateway.core.records import InstallationStatus, Parked, ParkReason, Topic
 from gateway.core.survey import (
     SOME,
     ConnectionGlance,
@@ -23,6 +23,7 @@ from gateway.core.survey import (
     WaitingWork,
 )
 from gateway.store import survey_sql as sql
+from gateway.store.outbox import parked_of
 
 
 class PgSurvey:
@@ -50,7 +51,7 @@ class PgSurvey:
         *,
         installation_id: InstallationId | None = None,
         topic: Topic | None = None,
-        reason: str | None = None,
+        reason: ParkReason | None = None,
         after: datetime | None = None,
         before: datetime | None = None,
     ) -> Sequence[Parked]:
@@ -58,17 +59,12 @@ class PgSurvey:
         which = {
             "installation": installation_id,
             "topic": topic and topic.value,
-            "reason": reason,
+            "reason": reason and reason.value,
             "after": after,
             "before": before,
             "limit": limit,
         }
-        return [
-            Parked(
-                InstallationId(row.installation_id), Topic(row.topic), row.key, row.reason, row.parked_at, row.attempts
-            )
-            for row in self._transaction.execute(sql.PARKED, which)
-        ]
+        return [parked_of(row) for row in self._transaction.execute(sql.PARKED, which)]
 
     def failing(self, installation_id: InstallationId, mailbox: str, limit: int) -> Sequence[OwedWork]:
         """Work of one mailbox that has failed."""

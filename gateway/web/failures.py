@@ -21,6 +21,7 @@ from gateway.services.conflicts import MovedOnError, NoSuchConflictError
 from gateway.services.connect import NoConnectionError
 from gateway.services.consent import CONNECT, FLOW, SpentError
 from gateway.services.held import DecidedError, NoSuchBatchError
+from gateway.services.lookout import NothingThereError
 from gateway.services.tasks import NoSuchTaskError, SwitchInCrmError
 from gateway.web.fields import Fault, faults_of
 from gateway.web.security import NotFromHere
@@ -80,6 +81,7 @@ _TABLE: dict[type[BaseException], Failure] = {
         403, "not_from_here", "This was not sent from our own page", "Open the page again and send the form from there."
     ),
     NoSuchTaskError: Failure(404, "unknown_task", "No such task", "It never had sync switched on, or does not exist."),
+    NothingThereError: Failure(404, "unknown", "There is nothing here", "It may have been removed."),
     NoSuchConflictError: Failure(404, "unknown_conflict", "No such conflict"),
     NoSuchBatchError: Failure(404, "unknown_batch", "No such held change"),
     DecidedError: Failure(409, "decided", "It was decided already", "Somebody has said the opposite in between."),

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
-from flask import Response, redirect, request, url_for
+from flask import Response, request, url_for
 from flask.typing import ResponseReturnValue
 
 from gateway.core.errors import NotReadable
 from gateway.core.model import InstallationId, TaskId
-from gateway.core.records import Installation, Parked, Topic
-from gateway.services import held, installations, lookout, operator, tasks
+from gateway.core.records import Installation
+from gateway.services import held, installations, lookout, operator, parked, tasks
+from gateway.services.parked import Choice
 from gateway.web.door import context
 from gateway.web.ops_door import ops
-from gateway.web.ops_pages import render
+from gateway.web.ops_pages import REASONS, TOPICS, render
+from gateway.web.security import FORM_TOKEN
 
-_TOPICS: Final[Mapping[str, Topic]] = {topic.value: topic for topic in Topic}
+
+__all__: Final = ["ops"]
+"""With all its pages, since these import each other in a row."""
 
 
 def _see(endpoint: str, said: str, number: int | None = None, **where: str) -> Response:
-    answer = redirect(url_for(endpoint, said=said, n=number, **where), 303)
-    return Response(status=303, headers={"Location": answer.headers["Location"]})
+    values: dict[str, Any] = {"said": said, "n": number, **where}
+    return Response(status=303, headers={"Location": url_for(endpoint, **values)})
 
 
 def _installation(inst: str) -> Installation:
@@ -35,36 +38,35 @@ def _installation(inst: str) -> Installation:
 @ops.post("/parked/replay")
 def replay_parked() -> ResponseReturnValue:
     """Try it again: one, all of a kind, or all parked within a time."""
-    count = installations.replay(context(), list(_chosen()))
-    return _see("ops.home", "replayed", count)
+    inst, choice = _choice()
+    return _see("ops.home", "replayed", parked.replay(context(), inst, choice))
 
 
 @ops.post("/parked/drop")
 def drop_parked() -> ResponseReturnValue:
     """Owe it no more, after one confirmation that says how much it is."""
-    chosen = _chosen()
+    inst, choice = _choice()
+    chosen = operator.chosen(context(), inst, choice)
     if request.form.get("sure") != "yes":
-        return render("ops/drop.html", form={k: v for k, v in request.form.items() if k != "form_token"}, chosen=chosen)
+        kept = {name: value for name, value in request.form.items() if name != FORM_TOKEN}
+        return render("ops/drop.html", form=kept, chosen=chosen)
     return _see("ops.home", "dropped", operator.drop(context(), chosen))
 
 
-def _chosen() -> Sequence[Parked]:
+def _choice() -> tuple[InstallationId | None, Choice]:
     """What the form names. Raises ``NotReadable`` for a form that names nothing."""
     form = request.form
-    topic = _TOPICS.get(form.get("topic", ""))
-    after, before = _time("from"), _time("to")
-    if topic is None and after is None and before is None:
+    choice = Choice(
+        topic=TOPICS.get(form.get("topic", "")),
+        reason=REASONS.get(form.get("reason", "")),
+        key=form.get("key") or None,
+        since=_time("from"),
+        until=_time("to"),
+    )
+    if choice.topic is None and choice.until is None:
         raise NotReadable("topic", "say which work")
     inst = form.get("installation") or None
-    found = operator.parked(
-        context(),
-        installation_id=InstallationId(inst) if inst else None,
-        topic=topic,
-        reason=form.get("reason"),
-        after=after,
-        before=before,
-    )
-    return [one for one in found if one.key == form["key"]] if form.get("key") else found
+    return InstallationId(inst) if inst else None, choice
 
 
 def _time(name: str) -> datetime | None:

@@ -10,12 +10,13 @@ from typing import Any, Final
 from flask import Response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from gateway.core.model import Day, Moment
-from gateway.core.records import Topic
+from gateway.core.model import Day, InstallationId, Moment
+from gateway.core.records import ParkReason, Topic
 from gateway.core.stories import sentence
 from gateway.core.survey import Counted
 from gateway.services import lookout, operator
 from gateway.services.lookout import Overview
+from gateway.services.parked import Choice
 from gateway.web import ops_pictures, ops_words
 from gateway.web.door import context, gateway
 from gateway.web.ops_door import ops
@@ -23,6 +24,8 @@ from gateway.web.ops_door import ops
 UNHEARD: Final = timedelta(seconds=60)
 """Due work that is older has not found a worker: the sweep rings within that time."""
 
+TOPICS: Final[Mapping[str, Topic]] = {topic.value: topic for topic in Topic}
+REASONS: Final[Mapping[str, ParkReason]] = {reason.value: reason for reason in ParkReason}
 _SAID: Final[Mapping[str, str]] = {
     "replayed": "{n} taken up again. What is done is decided from how things stand now.",
     "dropped": "{n} dropped.",
@@ -53,6 +56,8 @@ def render(template: str, **values: Any) -> Response:
         now=context().clock.now(),
         words=ops_words,
         labels=_labels(),
+        language=lambda: "en",  # these pages speak as the log does
+        direction=lambda: "ltr",
         said=said.format(n=int(number) if number.isdecimal() and len(number) < 8 else 0),
         **values,
     )
@@ -135,15 +140,10 @@ def _findings(seen: Overview) -> list[Finding]:
 @ops.get("/parked")
 def parked() -> ResponseReturnValue:
     """Parked work of one kind, row by row."""
-    asked = {name: request.args.get(name) or None for name in ("installation", "topic", "reason")}
-    topic = Topic(asked["topic"]) if asked["topic"] in list(Topic) else None
-    rows = operator.parked(
-        context(),
-        installation_id=asked["installation"],  # type: ignore[arg-type]
-        topic=topic,
-        reason=asked["reason"],
-        limit=lookout.SHOWN,
-    )
+    asked = {name: request.args.get(name, "") for name in ("installation", "topic", "reason")}
+    choice = Choice(topic=TOPICS.get(asked["topic"]), reason=REASONS.get(asked["reason"]))
+    inst = InstallationId(asked["installation"]) if asked["installation"] else None
+    rows = operator.chosen(context(), inst, choice, lookout.SHOWN)
     return render("ops/parked.html", rows=rows, asked=asked, most=lookout.SHOWN)
 
 

@@ -41,15 +41,16 @@ STATES: Final[Mapping[str, tuple[str, str]]] = {
 REASONS: Final[Mapping[str, str]] = {
     "crm_unauthorised": "the CRM refuses our credentials",
     "operator": "by the operator",
-    "forbidden": "the CRM does not let us at the task",
-    "refused_by_provider": "the provider calls our request wrong; this is a bug of ours",
-    "operator_fault": "the deployment is set up wrongly",
+    "unavailable": "the other side was unwell for 72 hours",
+    "contended": "it kept changing under every try for 72 hours",
+    "forbidden": "the other side does not let us at it",
+    "refused": "the other side calls our request or value wrong",
+    "unexpected": "it failed for a reason that nobody foresaw; see the log",
     "no_due_date": "without a due date",
     "owner_not_connected": "its owner has no calendar connected",
     "reauthorize": "its owner must sign in again",
     "calendar_gone": "its calendar is gone",
     "invalid_value": "a value that cannot be held",
-    "refused": "the other side refused a value",
     "paused": "paused",
     "held": "held for a yes",
 }
@@ -65,7 +66,8 @@ def length(took: timedelta | None) -> str:
         return f"{max(0, round(seconds * 1000))} ms"
     if seconds < 9.95:
         return f"{seconds:.1f} s"
-    left, parts = round(seconds), []
+    left = round(seconds)
+    parts: list[str] = []
     for size, unit in _UNITS:
         if left >= size and len(parts) < 2:
             parts.append(f"{left // size} {unit}")

@@ -133,6 +133,7 @@ def arguments(filled: dict[str, Any]) -> dict[str, Any]:
         "due_at": None,
         "expires_at": NOW + timedelta(hours=1),
         "credential": b"x",
+        "credentials": "x",
         "version": 0,
         "number": 1,
         "more": LedgerCount(1, 1, 1, 1),
@@ -171,6 +172,7 @@ def arguments(filled: dict[str, Any]) -> dict[str, Any]:
 
 
 PER_METHOD: dict[str, dict[str, Any]] = {
+    "survey.parked": {"reason": None},
     "installations.set_status": {"status": InstallationStatus.PAUSED},
     "connections.with_status": {"status": ConnectionStatus.CONNECTED},
     "links.hint_task": {"status": LinkStatus.OFF, "hint": a_task()},
