@@ -18,7 +18,6 @@ from gateway.web.ops_door import ops
 from gateway.web.ops_pages import REASONS, TOPICS, render
 from gateway.web.security import FORM_TOKEN
 
-
 __all__: Final = ["ops"]
 """With all its pages, since these import each other in a row."""
 
