@@ -133,7 +133,6 @@ def arguments(filled: dict[str, Any]) -> dict[str, Any]:
         "due_at": None,
         "expires_at": NOW + timedelta(hours=1),
         "credential": b"x",
-        "credentials": "x",
         "version": 0,
         "number": 1,
         "more": LedgerCount(1, 1, 1, 1),
