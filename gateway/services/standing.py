@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.core.model import LEFT, WRITABLE, ConnectionStatus, InstallationId, LinkStatus, UserId
-from gateway.core.records import Connection, LedgerCount
-from gateway.core.repositories import UnitOfWork
+from gateway.core.records import Connection, LedgerCount, Link
 from gateway.services.connect import NoConnectionError
 from gateway.services.context import Context
 
@@ -14,10 +14,12 @@ from gateway.services.context import Context
 @dataclass(frozen=True, slots=True)
 class Standing:
     """``connection``: the user's newest, ``None`` if there never was one. ``moving``: events that have still to reach
-    the target calendar."""
+    the target calendar, of ``events`` in all. ``left``: tasks whose event was left behind as a copy."""
 
     connection: Connection | None
     moving: int = 0
+    events: int = 0
+    left: int = 0
 
     @property
     def status(self) -> ConnectionStatus:
@@ -34,15 +36,17 @@ def of_user(ctx: Context, installation_id: InstallationId, user_id: UserId) -> S
     """How it stands now."""
     with ctx.store.begin() as uow:
         connection = uow.connections.of_user(installation_id, user_id)
-        if connection is None or connection.status not in WRITABLE:
-            return Standing(connection)
-        return Standing(connection, _moving(uow, connection))
-
-
-def _moving(uow: UnitOfWork, connection: Connection) -> int:
-    """Events in a former target, and those that have found none yet while they move."""
-    links = uow.links.of_connection(connection.installation_id, connection.id)
+        if connection is None:
+            return Standing(None)
+        links = uow.links.of_connection(installation_id, connection.id)
     live = [link for link in links if link.status is LinkStatus.LIVE]
+    moving = _moving(live, connection) if connection.status in WRITABLE else 0
+    events = sum(1 for link in live if link.place or link.leaving)
+    return Standing(connection, moving, events, sum(1 for link in links if link.status is LinkStatus.DORMANT))
+
+
+def _moving(live: Sequence[Link], connection: Connection) -> int:
+    """Events in a former target, and those that have found none yet while they move."""
     elsewhere = [link for link in live if link.place and link.place.calendar_id != connection.calendar_id]
     return len(elsewhere) + sum(1 for link in live if link.leaving and link not in elsewhere)
 

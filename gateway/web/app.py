@@ -30,6 +30,7 @@ from gateway.web.health import health
 from gateway.web.ops_acts import ops
 from gateway.web.personal import personal
 from gateway.web.security import add_headers
+from gateway.web.visitor import FRAMED
 from webhooks import views as webhooks
 
 log = logging.getLogger(__name__)
@@ -61,6 +62,7 @@ def create_app(gateway: Gateway) -> Flask:
     doors = (assets.assets, users, tasks, conflicts, held, operating, connect, personal, embed, ops, health, site)
     for blueprint in doors:
         app.register_blueprint(blueprint)
+    app.register_blueprint(personal, url_prefix="/embed", name=FRAMED)
     for group in cli.GROUPS:
         app.cli.add_command(group)
     return app

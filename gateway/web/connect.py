@@ -197,10 +197,16 @@ def _back(ticket: Ticket, status: str) -> str | None:
 
 
 def failed(
-    failure: Failure, *, again: str | None, leads_back: str | None, detail: str = "", approve: str = ""
+    failure: Failure,
+    *,
+    again: str | None,
+    leads_back: str | None,
+    detail: str = "",
+    approve: str = "",
+    framed: bool = False,
 ) -> Response:
     """A failure as a page, with the next step. ``approve``: where an administrator can say yes."""
-    shown = {"again": again, "back": leads_back, "detail": detail, "approve": approve}
+    shown = {"again": again, "back": leads_back, "detail": detail, "approve": approve, "framed": framed}
     page = render_template("failure.html", failure=failure, **shown)
     response = Response(page, failure.status, mimetype="text/html")
     response.headers.update(failure.retry_after)

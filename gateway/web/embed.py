@@ -7,10 +7,9 @@ in a header or a form's field. Other sites may frame these pages only where the 
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any, Final
 
-from flask import Blueprint, Response, g, render_template, request, url_for
+from flask import Blueprint, Response, g, request, url_for
 from flask.typing import ResponseReturnValue
 
 from gateway.core.errors import GatewayError
@@ -24,7 +23,7 @@ from gateway.services.embedding import EMBED, Viewer, viewer
 from gateway.services.panel import Panel
 from gateway.services.reports import report_of
 from gateway.services.tasks import NoSuchTaskError
-from gateway.web import security, states, story, words
+from gateway.web import live, security, states, story, words
 from gateway.web.connect import LARGEST_FORM, see
 from gateway.web.door import context
 from gateway.web.failures import failure_of
@@ -42,7 +41,7 @@ _ASKS_THE_OWNER: Final = frozenset({"owner_not_connected", "reauthorize", "disco
 
 @embed.before_request
 def begin() -> None:
-    """Whose frame this is. Raises ``SpentError``."""
+    """Whose frame this is, and that its forms are its own. Raises ``SpentError``, ``NotFromHere``."""
     request.max_content_length = LARGEST_FORM
     seen = viewer(context(), token())
     with context().store.begin() as uow:
@@ -53,6 +52,13 @@ def begin() -> None:
     security.let_frame(own.settings.get("frame_origins", ()))
     if request.method == "POST":
         security.check_form(token(), framed=True)
+
+
+def begin_person() -> None:
+    """The same for the pages of a person: a task's token does not open them."""
+    begin()
+    if reader().task_id is not None:
+        raise SpentError(EMBED)
 
 
 def token() -> str:
@@ -79,30 +85,18 @@ def installation() -> Installation:
 def closed(_spent: SpentError) -> Response:
     """The token is over. Nobody knows whose frame it was, so anybody may show these words: nothing to press."""
     security.let_frame(["*"])
-    template = "closed_body.html" if is_part() else "closed.html"
-    return Response(render_template(template), 403, mimetype="text/html")
+    return live.shown("closed.html", "closed_body.html", 403)
 
 
-def is_part() -> bool:
-    """Whether a script asks for the changing part of the page alone."""
-    return "HX-Request" in request.headers
-
-
-def shown(page: str, part: str, status: int = 200, **values: Any) -> Response:
-    """The page, or its changing part: that one under an ETag, so that asking again costs next to nothing."""
-    known: dict[str, Any] = {
+def known() -> dict[str, Any]:
+    """What every template in a frame is given."""
+    return {
         "crm": style_of(installation()).crm_name,
         "token": token(),
         "form_token": security.form_token(token()),
         "parents": " ".join(installation().settings.get("frame_origins", ())),
         "locale": request.args.get("locale"),
     }
-    text = render_template(part if is_part() else page, **known, **values)
-    answer = Response(text, status, mimetype="text/html")
-    if is_part() and request.method == "GET":
-        answer.set_etag(hashlib.sha256(text.encode()).hexdigest()[:32])
-        answer.make_conditional(request)
-    return answer
 
 
 # --- a task's panel -------------------------------------------------------------------------------------------------
@@ -162,10 +156,11 @@ def _panel(looked: Panel, status: int = 200, **more: Any) -> Response:
     is_owner = looked.owner is not None and looked.owner == reader().user_id
     who = looked.connection.email if looked.connection else _("Somebody")
     scene = story.Scene(crm, calendar, who, is_owner, zone, now)
-    return shown(
+    return live.shown(
         "panel.html",
         "panel_body.html",
         status,
+        **known(),
         look=looked,
         state=state.value,
         reason=reason,

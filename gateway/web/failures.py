@@ -33,7 +33,7 @@ SOON = timedelta(seconds=5)
 @dataclass(frozen=True, slots=True)
 class Failure:
     """How a request failed. ``title``: one line; ``says``: what it means and the way out; ``after``: when to try
-    again; ``faults``: the fields at fault."""
+    again; ``faults``: the fields at fault; ``reference``: what ``says`` names for whoever looks into the log."""
 
     status: int
     code: str
@@ -41,6 +41,7 @@ class Failure:
     says: str = ""
     after: timedelta | None = None
     faults: tuple[Fault, ...] = ()
+    reference: str = ""
 
     @property
     def retry_after(self) -> dict[str, str]:
@@ -51,7 +52,7 @@ class Failure:
 def unexpected(reference: str) -> Failure:
     """A bug of ours: generic words outside, the reference number for whoever looks into the log."""
     says = f"It was recorded under the reference {reference}. Trying again may help."
-    return Failure(500, "internal_error", "Something went wrong on our side", says)
+    return Failure(500, "internal_error", "Something went wrong on our side", says, reference=reference)
 
 
 def failure_of(error: BaseException) -> Failure | None:

@@ -60,12 +60,11 @@ def of_task(state: State, reason: str, crm: str) -> Said:
             return Said("", _("Not in the calendar"), why)
 
 
-def of_connection(status: ConnectionStatus, *, moving: int, heard: str, looked: str) -> Said:
-    """A connection's state. ``heard``, ``looked``: when the calendar last sent a notice, when it was last looked at, as
-    they are to be read; empty where that never was."""
-    last = _("Last heard from your calendar: %(when)s.", when=heard) if heard else _("No notice from it yet.")
+def of_connection(status: ConnectionStatus, *, moving: int, looked: str) -> Said:
+    """A connection's state. ``looked``: when the calendar was last looked at, to be read; empty where it never was."""
     if status is ConnectionStatus.CONNECTED:
-        return Said("warn", _("Catching up"), last) if moving else Said("good", _("Live"), last)
+        more = _("Your tasks and your calendar are kept in step.")
+        return Said("warn", _("Catching up")) if moving else Said("good", _("Live"), more)
     if status is ConnectionStatus.SUSPECT:
         more = [_("Last looked: %(when)s.", when=looked)] if looked else []
         late = _("Until then changes made there may take a little longer.")

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
 
-from gateway.core.model import EventId, Field, FieldConflict, LinkStatus, Moment, Place, Reason, State, TaskId, UserId
+from gateway.core.model import (
+    ConnectionStatus,
+    EventId,
+    Field,
+    FieldConflict,
+    LinkStatus,
+    Moment,
+    Place,
+    Reason,
+    State,
+    TaskId,
+    UserId,
+)
 from gateway.core.records import Entry, Link
 from gateway.core.stories import Actor, Story
 from gateway.services.context import link_id
@@ -94,6 +106,24 @@ class Site:
             uow.links.save(changed, read_task_seq=link.task_seq, read_event_seq=link.event_seq)
             uow.commit()
         return changed
+
+    def becomes(self, status: ConnectionStatus, user: str = ADA) -> None:
+        """A person's connection in this state."""
+        with self.bench.store.begin() as uow:
+            now = self.bench.clock.now()
+            changed = replace(self.bench.connection(user), status=status, read_at=now, heard_at=now)
+            uow.connections.save(changed)
+            uow.commit()
+
+    def hold(self, user: str = ADA) -> None:
+        """All events of a person wait for a yes."""
+        connection = self.bench.connection(user)
+        with self.bench.store.begin() as uow:
+            made = uow.held.open(connection.installation_id, connection.id, connection.user_id, self.bench.clock.now())
+            for link in uow.links.of_connection(connection.installation_id, connection.id):
+                held = replace(link, held=made)
+                uow.links.save(held, read_task_seq=link.task_seq, read_event_seq=link.event_seq)
+            uow.commit()
 
     def conflict(self, link: Link, *fields: Field) -> None:
         """An open conflict in each of these fields."""

@@ -84,7 +84,7 @@ def test_another_tenants_token_shows_another_tenants_task(bench: Bench, frame: F
     assert "Ring Ada" in frame.get().text
 
 
-@pytest.mark.parametrize("path", ["/embed/task/t-1"])
+@pytest.mark.parametrize("path", ["/embed/task/t-1", "/embed/settings"])
 def test_without_a_token_or_after_its_time_it_is_closed(bench: Bench, path: str) -> None:
     frame = Frame(bench, task="t-1" if "task" in path else None)
     assert frame.client.get(path).status_code == 403
