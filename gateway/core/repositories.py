@@ -358,6 +358,9 @@ class OneUse(Protocol):
     def peek(self, kind: str, token: str, now: datetime) -> Mapping[str, Any] | None:
         """Look without using it."""
 
+    def is_over(self, kind: str, token: str, now: datetime) -> bool:
+        """Whether it was never used and its time has run out, as long as it is kept."""
+
     def drop_expired(self, now: datetime, limit: int) -> int:
         """Retention."""
 

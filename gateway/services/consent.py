@@ -36,7 +36,8 @@ ANSWER = "oauth-answer"
 
 
 class SpentError(Exception):
-    """A link, flow or session that is unknown, used, expired, or another browser's."""
+    """A link, flow or session that is unknown, used, expired, or another browser's. ``args``: its kind and, where it
+    is certain that only its time has run out, ``True``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +88,10 @@ def read_ticket(ctx: Context, kind: str, token: str, *, use: bool) -> Ticket:
     with ctx.store.begin() as uow:
         read = uow.one_use.take if use else uow.one_use.peek
         payload = read(kind, token, ctx.clock.now())
+        over = payload is None and uow.one_use.is_over(kind, token, ctx.clock.now())
         uow.commit()
     if payload is None:
-        raise SpentError(kind)
+        raise SpentError(kind, over)
     return _ticket(payload)
 
 

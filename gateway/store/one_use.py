@@ -27,6 +27,7 @@ RETURNING installation_id, payload
 _PEEK = text("""
 SELECT installation_id, payload FROM one_use WHERE kind = :kind AND token_hash = :token_hash AND expires_at > :now
 """)
+_IS_OVER = text("SELECT 1 FROM one_use WHERE kind = :kind AND token_hash = :token_hash AND expires_at <= :now")
 _DROP_EXPIRED = text("""
 DELETE FROM one_use WHERE (kind, token_hash) IN (
     SELECT kind, token_hash FROM one_use WHERE expires_at <= :now ORDER BY expires_at LIMIT :limit
@@ -66,6 +67,11 @@ class PgOneUse:
     def peek(self, kind: str, token: str, now: datetime) -> Mapping[str, Any] | None:
         """Look without using it."""
         return self._find(_PEEK, kind, token, now)
+
+    def is_over(self, kind: str, token: str, now: datetime) -> bool:
+        """Whether it was never used and its time has run out, as long as it is kept."""
+        which = {"kind": kind, "token_hash": _hash(token), "now": now}
+        return self._transaction.execute(_IS_OVER, which).one_or_none() is not None
 
     def drop_expired(self, now: datetime, limit: int) -> int:
         """Retention."""

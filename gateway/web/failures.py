@@ -179,6 +179,12 @@ _SPENT = {
         "back to your CRM and choose Connect again.",
     ),
 }
+_TOO_OLD = Failure(
+    410,
+    "expired_link",
+    "This link is too old",
+    "It works for ten minutes, and nothing was done with it. Go back to your CRM and choose Connect again.",
+)
 _CLOSED = Failure(
     403, "session_over", "This page is closed", "It stays open for 30 minutes. Open it again from your CRM."
 )
@@ -197,6 +203,8 @@ _HINTS = {413: "Send less at once.", 415: "Send the body as application/json."}
 
 def _spent(error: SpentError) -> Failure:
     kind = error.args[0] if error.args else ""
+    if kind == CONNECT and error.args[1:] == (True,):
+        return _TOO_OLD
     return _SPENT.get(kind, _CLOSED)
 
 

@@ -25,6 +25,7 @@ from gateway.core.model import (
 )
 from gateway.core.records import Entry, Link
 from gateway.core.stories import Actor, Story
+from gateway.services.consent import CONNECT, LINK_LASTS, Ticket, keep_ticket
 from gateway.services.context import link_id
 from gateway.store.unit_of_work import PgStore
 from sandbox.kit.server import Server, serve
@@ -48,6 +49,11 @@ class Site:
     def connect(self, account: str = "ada", user: str = ADA, **how: Any) -> None:
         """A person with a connected calendar."""
         Browser(self.bench, base=self.url).connect(self.bench.link(user), account, **how)
+
+    def choice(self, user: str = ADA) -> str:
+        """The address of a connect page that leaves the provider open, as the settings make it."""
+        ticket = Ticket(self.bench.acme.id, UserId(user), "https://crm.example/back")
+        return f"{self.url}/connect/{keep_ticket(self.bench.ctx, CONNECT, ticket, LINK_LASTS)[0]}"
 
     def token(self, task_id: str | None = None, user: str = ADA) -> str:
         made = self.bench.api("POST", "/v1/embed-tokens", {"user_id": user, "task_id": task_id, "ttl": 900})
@@ -84,7 +90,7 @@ class Site:
         place = None
         if at:
             connection = self.bench.connection(owner)
-            place = Place(connection.id, connection.calendar_id or "primary", EventId("e1"))
+            place = Place(connection.id, connection.calendar_id or "primary", EventId(f"event-{task_id}"))
         with self.bench.store.begin() as uow:
             uow.links.add(Link(link_id(inst, TaskId(task_id)), inst, TaskId(task_id), owner_id=UserId(owner)))
             link = uow.links.get(inst, link_id(inst, TaskId(task_id)))
