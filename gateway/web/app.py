@@ -46,7 +46,7 @@ def create_app(gateway: Gateway) -> Flask:
     """The application of one built gateway. Calls nobody; safe before a fork."""
     app = Flask("gateway.web", static_folder=None)
     app.url_map.merge_slashes = False
-    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.lstrip_blocks = True
     app.json.sort_keys = False  # type: ignore[attr-defined]
     hang_up(app, gateway)
     if gateway.settings.secure_cookies:  # https ends at a proxy in front of us: exactly one hop is believed

@@ -66,9 +66,9 @@ def of_connection(status: ConnectionStatus, *, moving: int, looked: str) -> Said
         more = _("Your tasks and your calendar are kept in step.")
         return Said("warn", _("Catching up")) if moving else Said("good", _("Live"), more)
     if status is ConnectionStatus.SUSPECT:
-        more = [_("Last looked: %(when)s.", when=looked)] if looked else []
+        last = [_("Last looked: %(when)s.", when=looked)] if looked else []
         late = _("Until then changes made there may take a little longer.")
-        return Said("warn", _("Reconnecting to your calendar's notices"), " ".join([*more, late]))
+        return Said("warn", _("Reconnecting to your calendar's notices"), " ".join([*last, late]))
     return _OTHERS[status]()
 
 

@@ -28,7 +28,7 @@ class Visitor:
 
     def link(self, name: str) -> str:
         """Where one of the pages is, for this visitor."""
-        kept = {"token": self.secret, "locale": request.args.get("locale")} if self.framed else {}
+        kept: dict[str, Any] = {"token": self.secret, "locale": request.args.get("locale")} if self.framed else {}
         return url_for(f".{name}", **kept)
 
     def values(self) -> dict[str, Any]:

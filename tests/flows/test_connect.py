@@ -45,7 +45,7 @@ def test_b18_a_calendar_of_its_own_is_all_that_can_be_seen(house: House) -> None
 def test_b18_one_writable_calendar_is_preselected(house: House) -> None:
     who = house.person("ada@example.com")
     page = go(house, who, mode="existing")
-    assert page.text.count('name="calendar_id"') == 1
+    assert page.text.count('name="calendar_id"') == 2  # this one, and a new one
     assert "checked" in page.text
 
 
