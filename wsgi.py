@@ -20,7 +20,7 @@ def _start() -> Flask:
     telemetry.begin(chosen.log_level, chosen.secrets, sys.stderr if chosen.is_command else sys.stdout)
     gateway = wiring.build(chosen, wiring.Process.COMMAND if chosen.is_command else wiring.Process.WEB)
     try:
-        wiring.ensure_first_installation(gateway)
+        wiring.settle_in(gateway)
     except (StoreDown, SQLAlchemyError) as error:  # down, or not yet migrated: the clock does it later
         logging.getLogger(__name__).warning("the first installation is not checked yet: %s", type(error).__name__)
     return create_app(gateway)

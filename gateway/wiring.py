@@ -30,6 +30,7 @@ from gateway.providers import PROVIDERS
 from gateway.providers.google import GoogleConfig
 from gateway.providers.outlook import OutlookConfig
 from gateway.services.context import Context
+from gateway.services.pausing import say_if_halted
 from gateway.settings import Settings, SettingsError
 from gateway.store.engine import is_migrated, make_engine
 from gateway.store.rotation import rotate
@@ -64,7 +65,7 @@ def build(settings: Settings, process: Process = Process.COMMAND) -> Gateway:
         application_name=f"calendar-gateway {process.value}",
     )
     vault = Vault.of(settings.token_keys)
-    store = PgStore(engine, vault, clock)
+    store = PgStore(engine, vault, clock, settings.deployment_id)
     doorbell = RedisDoorbell(settings.redis_url, meter, tls_verify=settings.redis_tls_verify)
     crms = kinds(Outbound(settings.allow_loopback, settings.crm_private_hosts), clock)
     _check_adapter(settings, crms)
@@ -91,6 +92,13 @@ def build(settings: Settings, process: Process = Process.COMMAND) -> Gateway:
         counts=meter.snapshot,
         rotate_keys=lambda: ((one.done, one.failed, one.left) for one in rotate(engine, vault)),
     )
+
+
+def settle_in(gateway: Gateway) -> None:
+    """What a process that may does at its start: the database is ours from now on, if it was nobody's; the log says why
+    everything waits, if it does; the first installation is there. Raises ``StoreDown``."""
+    say_if_halted(gateway.ctx)
+    ensure_first_installation(gateway)
 
 
 def ensure_first_installation(gateway: Gateway) -> None:

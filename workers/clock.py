@@ -99,7 +99,7 @@ def main() -> int:
 
 
 def _rounds(gateway: Gateway) -> Rounds:
-    return Rounds(gateway.ctx, lambda: wiring.ensure_first_installation(gateway))
+    return Rounds(gateway.ctx, lambda: wiring.settle_in(gateway))
 
 
 if __name__ == "__main__":

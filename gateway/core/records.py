@@ -209,6 +209,15 @@ class Conflict:
     closed_by: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """Whose database this is (B28). ``paused_at``: since when all of it waits, and why (B29)."""
+
+    id: str
+    paused_at: datetime | None = None
+    paused_reason: str | None = None
+
+
 class HeldState(StrEnum):
     """``open``: waits for a yes or a no. ``approved``: the calendar's word counts. ``dropped``: the tasks' does."""
 

@@ -30,6 +30,7 @@ from gateway.core.model import (
 from gateway.core.records import (
     Conflict,
     Connection,
+    Deployment,
     Entry,
     EventHint,
     Held,
@@ -142,8 +143,18 @@ class Connections(Protocol):
     ) -> None:
         """When our events in it were last looked at, and when the next safety read is due."""
 
-    def heard(self, installation_id: InstallationId, connection_id: ConnectionId, at: datetime) -> None:
-        """A push came in."""
+    def heard(self, installation_id: InstallationId, connection_id: ConnectionId, at: datetime) -> bool:
+        """A push came in: no echo is missed any more, and a suspect connection is connected again (``True``)."""
+
+    def wrote(self, installation_id: InstallationId, connection_id: ConnectionId, at: datetime) -> None:
+        """The writing of an event began then: a push is to tell of it, unless one came in since."""
+
+    def silent(self, connected_before: datetime, suspect_before: datetime, limit: int) -> Sequence[Connection]:
+        """Connections of active installations with a write before then of which no push has told since: connected
+        ones, and suspect ones."""
+
+    def break_silence(self, installation_id: InstallationId, connection_id: ConnectionId) -> None:
+        """Wait for the echo of the next write instead."""
 
     def with_status(self, installation_id: InstallationId, status: ConnectionStatus) -> Sequence[Connection]:
         """All in one status."""
@@ -326,6 +337,19 @@ class Conflicts(Protocol):
         """Close those open since before then."""
 
 
+class Deployments(Protocol):
+    """Whose database this is, and whether all of it is paused."""
+
+    def claim(self, deployment_id: str) -> Deployment:
+        """Whose it is; ours from now on, if it was nobody's."""
+
+    def pause(self, reason: str, at: datetime) -> None:
+        """Nothing is leased any more, by whatever deployment."""
+
+    def resume(self, deployment_id: str) -> None:
+        """It is ours, and work goes on."""
+
+
 class HeldBatches(Protocol):
     """Mass changes that wait for somebody's word. A batch's tasks are found by the links that wait with it."""
 
@@ -394,6 +418,7 @@ class UnitOfWork(Protocol):
     timeline: Timeline
     conflicts: Conflicts
     held: HeldBatches
+    deployments: Deployments
     one_use: OneUse
     reflections: Reflections
     survey: Survey

@@ -76,8 +76,8 @@ def choose(ctx: Context, connection: Connection, target: CalendarInfo) -> Connec
             calendar_id=target.id,
             calendar_name=target.name,
             calendar_zone=target.zone,
-            status=ConnectionStatus.CONNECTED,
-            reason=None,
+            status=current.status if current.status is ConnectionStatus.PAUSED else ConnectionStatus.CONNECTED,
+            reason=current.reason if current.status is ConnectionStatus.PAUSED else None,
             since=now,
         )
         uow.connections.save(chosen)
@@ -246,6 +246,21 @@ def _mark(
             uow.connections.save(marked)
             owe_all(ctx, uow, marked)
             owe_tell(ctx, uow, marked)
+        uow.commit()
+
+
+def suspect(ctx: Context, inst: InstallationId, connection_id: ConnectionId) -> None:
+    """Its pushes stay away: the subscription is made anew, and the calendar is looked at once (B25)."""
+    with ctx.store.begin() as uow:
+        connection = uow.connections.lock(inst, connection_id)
+        if connection is not None and connection.status in WRITABLE:
+            marked = replace(connection, status=ConnectionStatus.SUSPECT, since=ctx.clock.now())
+            uow.connections.save(marked)
+            uow.connections.break_silence(inst, connection_id)
+            _owe(ctx, uow, marked, Topic.SUBSCRIBE)
+            if connection.status is not ConnectionStatus.SUSPECT:
+                owe_tell(ctx, uow, marked)
+                log.warning("a calendar's pushes stay away", extra={"connection": connection_id})
         uow.commit()
 
 

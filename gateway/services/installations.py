@@ -19,7 +19,7 @@ from gateway.core.repositories import UnitOfWork
 from gateway.services.catch_up import owe_catch_up
 from gateway.services.connect import end
 from gateway.services.context import Context, door_url
-from gateway.services.sweep import ring_due
+from gateway.services.pausing import resume
 
 OLD_SECRET_LASTS = timedelta(hours=24)
 """How long a webhook secret stays valid after a new one was made."""
@@ -208,25 +208,8 @@ def renew_credentials(ctx: Context, key: str, credentials: str) -> Sequence[Step
         uow.installations.set_credentials(installation.id, credentials)
         uow.commit()
     if installation.paused_reason == REFUSED_US:
-        resume(ctx, key)
+        resume(ctx, installation)
     return steps
-
-
-def pause(ctx: Context, key: str) -> None:
-    """Changes wait."""
-    with ctx.store.begin() as uow:
-        uow.installations.set_status(_by_key(uow, key).id, InstallationStatus.PAUSED, "operator")
-        uow.commit()
-
-
-def resume(ctx: Context, key: str) -> None:
-    """What waited goes on, and what was missed is looked for."""
-    with ctx.store.begin() as uow:
-        installation = _by_key(uow, key)
-        uow.installations.set_status(installation.id, InstallationStatus.ACTIVE, None)
-        owe_catch_up(ctx, uow, installation, doubts=True)
-        uow.commit()
-    ring_due(ctx)
 
 
 def remove(ctx: Context, key: str) -> int:

@@ -19,7 +19,7 @@ from gateway.core.records import Arrival, Entry, EventHint, LedgerCount, Link, R
 from gateway.core.repositories import UnitOfWork
 from gateway.core.signals import Push, Pushes
 from gateway.core.stories import Actor, Story
-from gateway.services.context import Context, Ring, calendar_mailbox
+from gateway.services.context import Context, Ring, calendar_mailbox, crm_mailbox
 
 WITH_OTHERS = timedelta(seconds=3)
 """How long a deletion told by itself waits for others: very many at once are held for a yes (B24)."""
@@ -73,8 +73,8 @@ def receive_pushes(
     taken = sum(len(one.pushes) for one in told)
     rings: list[Ring] = []
     # In the order of locks (gateway.store), each kind by id, since one arrival may be about many people.
-    for one in sorted(told, key=lambda told: told.subscription.connection_id):
-        uow.connections.heard(one.subscription.installation_id, one.subscription.connection_id, now)
+    by_person = sorted((one.subscription for one in told), key=lambda subscription: subscription.connection_id)
+    proven = [own for own in by_person if uow.connections.heard(own.installation_id, own.connection_id, now)]
     for one in told:
         _mark(uow, one, now)
     found = {one.subscription.id: _look_up(uow, provider, one) for one in told}
@@ -83,6 +83,9 @@ def receive_pushes(
         _record(uow, one, found[one.subscription.id], raw, now)
     for one in told:
         rings += _owe_looks(uow, one, now)
+    for own in proven:
+        inst = own.installation_id
+        rings += _owe(uow, inst, Topic.TELL, own.connection_id, crm_mailbox(inst), now)
     for link in hinted:
         gone = any(isinstance(look.news[link.id][1], NoEvent) for look in found.values() if link.id in look.news)
         due = now + WITH_OTHERS if gone else now

@@ -12,16 +12,17 @@ import secrets
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
-from gateway.core.errors import Forbidden, TargetGone, WatchGone
-from gateway.core.model import WRITABLE, ConnectionId, SubscriptionId
+from gateway.core.errors import Forbidden, OperatorFault, TargetGone, TryLater, WatchGone
+from gateway.core.model import WRITABLE, ConnectionId, ConnectionStatus, SubscriptionId
 from gateway.core.ports import Calendar, Lane, Watch
 from gateway.core.records import Connection, Installation, Lease, Subscription, Topic
 from gateway.core.repositories import UnitOfWork
-from gateway.core.schedule import renew_at
+from gateway.core.schedule import recreate_after, renew_at
 from gateway.services.access import OpenCalendar
+from gateway.services.connect import owe_tell
 from gateway.services.context import Context, calendar_mailbox, style_of
 from gateway.services.pushes import hash_secret
 from gateway.services.reports import ring_when_due
@@ -31,8 +32,43 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
+SUSPECT_AFTER = 2
+"""So many attempts in a row may fail before the connection's screen says that its calendar's notices are missing."""
+
+
 def subscribe(ctx: Context, lease: Lease, installation: Installation) -> None:
-    """See that the connection's target calendar has a live subscription with life left; replace what is old."""
+    """See that the connection's target calendar has a live subscription with life left; replace what is old.
+
+    An attempt that fails is followed by one look at the calendar, and by the next attempt after 1 minute to an hour:
+    for ever, since without it nothing is heard (B25).
+    """
+    try:
+        _subscribe(ctx, lease, installation)
+    except (TryLater, OperatorFault) as error:
+        _make_do(ctx, lease)
+        if isinstance(error, OperatorFault):
+            raise
+        wait = max(recreate_after(lease.attempts + 1), error.after or timedelta(0))
+        raise TryLater(str(error), after=wait, everyone=error.everyone) from error
+
+
+def _make_do(ctx: Context, lease: Lease) -> None:
+    """Nothing is heard for now: the calendar is looked at once instead."""
+    inst, now = lease.installation_id, ctx.clock.now()
+    with ctx.store.begin() as uow:
+        connection = uow.connections.lock(inst, ConnectionId(lease.key))
+        if connection is not None and connection.status in WRITABLE:
+            if lease.attempts + 1 >= SUSPECT_AFTER and connection.status is ConnectionStatus.CONNECTED:
+                marked = replace(connection, status=ConnectionStatus.SUSPECT, since=now)
+                uow.connections.save(marked)
+                owe_tell(ctx, uow, marked)
+            uow.outbox.request(inst, Topic.PULL, connection.id, mailbox=lease.mailbox, now=now)
+            ring_when_due(ctx, uow, inst, lease.mailbox, Lane.NOW, 0.0)
+        uow.outbox.hold(lease)
+        uow.commit()
+
+
+def _subscribe(ctx: Context, lease: Lease, installation: Installation) -> None:
     now = ctx.clock.now()
     with ctx.store.begin() as uow:
         connection = uow.connections.get(installation.id, ConnectionId(lease.key))
@@ -58,10 +94,16 @@ def subscribe(ctx: Context, lease: Lease, installation: Installation) -> None:
 
 def _is_served(connection: Connection, held: Sequence[Subscription], ctx: Context) -> bool:
     now = ctx.clock.now()
-    return any(
-        s.state == "live" and s.calendar_id == connection.calendar_id and s.renew_at is not None and s.renew_at > now
-        for s in held
+    return any(_listens(connection, s) and s.renew_at is not None and s.renew_at > now for s in held)
+
+
+def _listens(connection: Connection, subscription: Subscription) -> bool:
+    """Whether it is for the target calendar and is not the one whose pushes stay away."""
+    made = subscription.created_at
+    silent = connection.status is ConnectionStatus.SUSPECT and (
+        made is None or connection.since is None or made < connection.since
     )
+    return subscription.state == "live" and subscription.calendar_id == connection.calendar_id and not silent
 
 
 def _extend(
@@ -69,7 +111,7 @@ def _extend(
 ) -> Subscription | None:
     """The subscription with its end put off, where its provider can. Raises ``WatchGone``."""
     now = ctx.clock.now()
-    live = next((s for s in held if s.state == "live" and s.calendar_id == connection.calendar_id), None)
+    live = next((s for s in held if _listens(connection, s)), None)
     if live is None or live.resource is None:
         return None
     known, resource = live.id, live.resource
@@ -159,17 +201,11 @@ def _finish(
 
 def _overlaps(connection: Connection, held: Sequence[Subscription], now: datetime) -> bool:
     """Whether an older one was listening all the while: then nothing was missed, and there is nothing to look for."""
-    return any(
-        s.state == "live"
-        and s.calendar_id == connection.calendar_id
-        and s.expires_at is not None
-        and s.expires_at > now
-        for s in held
-    )
+    return any(_listens(connection, s) and s.expires_at is not None and s.expires_at > now for s in held)
 
 
 def _serves(connection: Connection, old: Subscription, fresh: Subscription | None) -> bool:
-    return old.state == "live" and old.calendar_id == connection.calendar_id and fresh is None
+    return _listens(connection, old) and fresh is None
 
 
 def _retire(uow: UnitOfWork, old: Subscription) -> None:

@@ -14,7 +14,7 @@ from gateway.core.records import Installation, InstallationStatus, Topic
 from gateway.core.reflecting import SLOT
 from gateway.core.schedule import next_safety_read
 from gateway.services.catch_up import owe_catch_up
-from gateway.services.connect import GRACE, give_up_waiting
+from gateway.services.connect import GRACE, give_up_waiting, suspect
 from gateway.services.context import Context, calendar_mailbox
 from gateway.services.reports import owe_report, ring_when_due
 
@@ -24,6 +24,12 @@ BATCH = 500
 OFTEN = timedelta(minutes=15)
 SELDOM = timedelta(hours=6)
 """How often a CRM is asked what changed: often if it does not retry its webhooks, seldom if it does."""
+
+ECHO_WITHIN = timedelta(minutes=5)
+"""How late the push about a write of ours may be; providers mostly need seconds."""
+
+STILL_SILENT = timedelta(hours=1)
+"""How long a subscription made anew may be silent before it is made anew again."""
 
 CONFLICTS_LAST = timedelta(days=30)
 BODIES_LAST = timedelta(days=7)
@@ -46,6 +52,7 @@ def ring_due(ctx: Context) -> int:
 def tick(ctx: Context) -> None:
     """One full beat. Each part is a transaction of its own, so that one that fails does not hold up the rest."""
     renew_subscriptions(ctx)
+    doubt_silence(ctx)
     read_for_safety(ctx)
     catch_up_all(ctx)
     close_old_conflicts(ctx)
@@ -66,6 +73,16 @@ def renew_subscriptions(ctx: Context) -> int:
             ring_when_due(ctx, uow, one.installation_id, mailbox, Lane.BACKFILL, 0.0)
         uow.commit()
     return len(due)
+
+
+def doubt_silence(ctx: Context) -> int:
+    """Every write of ours should come back as a push (B25). Where none has, the subscription is not to be trusted."""
+    now = ctx.clock.now()
+    with ctx.store.begin() as uow:
+        silent = uow.connections.silent(now - ECHO_WITHIN, now - STILL_SILENT, BATCH)
+    for connection in silent:
+        suspect(ctx, connection.installation_id, connection.id)
+    return len(silent)
 
 
 def read_for_safety(ctx: Context) -> int:

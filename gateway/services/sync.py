@@ -62,8 +62,7 @@ LOOK_BACK_AFTER = timedelta(hours=1)
 
 Lost = AccessRevoked | SignInAgain | TargetGone
 
-_Home = tuple[ConnectionId, ConnectionStatus, str | None]
-"""What of its owner's connection a run decides by."""
+_Home = tuple[ConnectionId, ConnectionStatus, str | None]  # what of its owner's connection a run decides by
 
 
 def _home_of(connection: Connection | None) -> _Home | None:
@@ -125,6 +124,7 @@ class _World:
     home: _Home | None = None
     read: int = 0
     written: int = 0
+    writes_since: datetime | None = None
     accepted: list[tuple[Direction, ConnectionId, datetime]] = field(default_factory=list)
     """Writes that the other side has taken since the last save, and when (B27)."""
 
@@ -197,6 +197,10 @@ class _World:
         mine = calendar_mailbox(place.connection_id) == self.lease.mailbox
         return lost if mine else OthersError(place.connection_id, lost)
 
+    def _begins_to_write(self) -> None:
+        self.written += 1
+        self.writes_since = self.writes_since or self.ctx.clock.now()
+
     def _is_target(self, place: Place) -> bool:
         return self.connections[place.connection_id].calendar_id == place.calendar_id
 
@@ -210,7 +214,7 @@ class _World:
             return fx.Unreachable()
 
     def _insert(self, effect: fx.InsertEvent) -> Any:
-        self.written += 1
+        self._begins_to_write()
         place = effect.place
         mark = Mark(self.connections[place.connection_id].tag, self.loaded.id)
         try:
@@ -221,7 +225,7 @@ class _World:
         return inserted
 
     def _patch(self, effect: fx.PatchEvent) -> Any:
-        self.written += 1
+        self._begins_to_write()
         place = effect.place
         try:
             patched = self._call(place, lambda c: c.patch(place.event_id, effect.write, effect.etag))
@@ -244,7 +248,7 @@ class _World:
             return None
         if connection.status not in WRITABLE:
             return fx.Unreachable()
-        self.written += 1
+        self._begins_to_write()
         try:
             self._call(place, lambda c: c.delete(place.event_id, etag))
         except StaleWrite:
@@ -259,7 +263,7 @@ class _World:
 
     def _move(self, place: Place, to: Place) -> Any:
         """Where a grant, or this very event, does not allow it, the event is created anew instead."""
-        self.written += 1
+        self._begins_to_write()
         try:
             return self._call(place, lambda c: c.move(place.event_id, to.calendar_id))
         except (AlreadyExists, Refused):
@@ -331,6 +335,7 @@ class _World:
         """One commit: the link, its conflicts, its timeline, and at the end the work paid off."""
         ctx, inst, now = self.ctx, self.installation.id, self.ctx.clock.now()
         with ctx.store.begin() as uow:
+            self._await_echo(uow, save.link)
             again_at_once = save.final and self._is_home_news(uow, save.link)
             link = uow.links.save(save.link, read_task_seq=self.loaded.task_seq, read_event_seq=self.loaded.event_seq)
             entries = list(save.entries)
@@ -383,10 +388,15 @@ class _World:
                 uow.reflections.add(provider, direction, at - self.lease.first_owed_at, at)
         self.accepted.clear()
 
-    def _count(self, uow: Any, link: Link) -> None:
-        place = link.place or self.loaded.place
-        if place is not None and (self.read or self.written):
-            uow.connections.count(
-                self.installation.id, place.connection_id, LedgerCount(read=self.read, written=self.written)
-            )
+    def _await_echo(self, uow: UnitOfWork, link: Link) -> None:
+        """What was written is to come back as a push (B25)."""
+        place, since = link.place or self.loaded.place, self.writes_since
+        if place is not None and since is not None:
+            uow.connections.wrote(self.installation.id, place.connection_id, since)
+        self.writes_since = None
+
+    def _count(self, uow: UnitOfWork, link: Link) -> None:
+        place, seen = link.place or self.loaded.place, LedgerCount(read=self.read, written=self.written)
+        if place is not None and seen != LedgerCount():
+            uow.connections.count(self.installation.id, place.connection_id, seen)
             self.read = self.written = 0

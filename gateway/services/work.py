@@ -169,7 +169,7 @@ def _later(ctx: Context, lease: Lease, error: TryLater, gives_up_as: ParkReason 
     """Back off by the schedule, the other side's own wish winning; set aside after 72 hours: the task's sync is paused
     until it is replayed, or the task changes."""
     now = ctx.clock.now()
-    if gives_up(lease.first_owed_at, now):
+    if lease.topic is not Topic.SUBSCRIBE and gives_up(lease.first_owed_at, now):
         log.error("72 hours are over: %s", error, extra=_fields(lease))
         _park(ctx, lease, gives_up_as, Reason.PAUSED)
         return

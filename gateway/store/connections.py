@@ -66,7 +66,35 @@ UPDATE connections SET refresh_until = NULL
 WHERE installation_id = :installation AND id = :connection AND refresh_number = :number
 """)
 _HEARD = text("""
-UPDATE connections SET heard_at = greatest(heard_at, :at) WHERE installation_id = :installation AND id = :connection
+UPDATE connections AS c SET
+    heard_at = greatest(c.heard_at, :at), unechoed_since = NULL,
+    status = CASE WHEN c.status = 'suspect' THEN 'connected' ELSE c.status END
+FROM (
+    SELECT status FROM connections WHERE installation_id = :installation AND id = :connection FOR NO KEY UPDATE
+) AS before
+WHERE c.installation_id = :installation AND c.id = :connection
+RETURNING before.status = 'suspect'
+""")
+_WROTE = text("""
+UPDATE connections SET unechoed_since = :at
+WHERE installation_id = :installation AND id = :connection AND unechoed_since IS NULL
+  AND (heard_at IS NULL OR heard_at < :at) -- a push may be faster than the answer that it tells of
+""")
+_SILENT = (
+    _SELECT.join(INSTALLATIONS, INSTALLATIONS.c.id == _C.installation_id)
+    .where(
+        text("""(
+            (connections.status = 'connected' AND connections.unechoed_since IS NOT NULL
+                AND connections.unechoed_since < :connected_before)
+            OR (connections.status = 'suspect' AND connections.unechoed_since < :suspect_before)
+        )"""),
+        INSTALLATIONS.c.status == InstallationStatus.ACTIVE.value,
+    )
+    .order_by(_C.unechoed_since)
+    .limit(bindparam("limit"))
+)
+_BREAK_SILENCE = text("""
+UPDATE connections SET unechoed_since = NULL WHERE installation_id = :installation AND id = :connection
 """)
 _MARK_READ = text("""
 UPDATE connections SET read_at = :read_at, next_read_at = :next_read_at
@@ -169,9 +197,22 @@ class PgConnections:
         which = {"installation": installation_id, "connection": connection_id}
         self._transaction.execute(_MARK_READ, {**which, "read_at": read_at, "next_read_at": next_read_at})
 
-    def heard(self, installation_id: InstallationId, connection_id: ConnectionId, at: datetime) -> None:
-        """A push came in."""
-        self._transaction.execute(_HEARD, {"installation": installation_id, "connection": connection_id, "at": at})
+    def heard(self, installation_id: InstallationId, connection_id: ConnectionId, at: datetime) -> bool:
+        """A push came in: no echo is missed any more, and a suspect connection is connected again (``True``)."""
+        which = {"installation": installation_id, "connection": connection_id, "at": at}
+        return bool(self._transaction.execute(_HEARD, which).scalar_one_or_none())
+
+    def wrote(self, installation_id: InstallationId, connection_id: ConnectionId, at: datetime) -> None:
+        """The writing of an event began then: a push is to tell of it, unless one came in since."""
+        self._transaction.execute(_WROTE, {"installation": installation_id, "connection": connection_id, "at": at})
+
+    def silent(self, connected_before: datetime, suspect_before: datetime, limit: int) -> Sequence[Connection]:
+        """Connections of active installations with a write before then of which no push has told since."""
+        return self._many(_SILENT, connected_before=connected_before, suspect_before=suspect_before, limit=limit)
+
+    def break_silence(self, installation_id: InstallationId, connection_id: ConnectionId) -> None:
+        """Wait for the echo of the next write instead."""
+        self._transaction.execute(_BREAK_SILENCE, {"installation": installation_id, "connection": connection_id})
 
     def with_status(self, installation_id: InstallationId, status: ConnectionStatus) -> Sequence[Connection]:
         """All in one status, oldest first."""

@@ -38,9 +38,10 @@ CRM_LIMIT = 8
 class PgOutbox:
     """The port ``Outbox``."""
 
-    def __init__(self, transaction: Transaction, clock: Clock) -> None:
+    def __init__(self, transaction: Transaction, clock: Clock, deployment_id: str = "") -> None:
         self._transaction = transaction
         self._clock = clock
+        self._deployment = {"deployment": deployment_id}
 
     def request(
         self,
@@ -87,6 +88,7 @@ class PgOutbox:
                 "total": total,
                 "backfill": backfill,
                 "lease_for": LEASE_FOR,
+                **self._deployment,
             },
         ).one_or_none()
         return None if row is None else _lease(installation_id, row)
@@ -147,13 +149,13 @@ class PgOutbox:
 
     def due(self, now: datetime, limit: int) -> Sequence[Due]:
         """Mailboxes with due, untaken work, oldest first; not those that are paused."""
-        rows = self._transaction.execute(sql.DUE, {"now": now, "limit": limit})
+        rows = self._transaction.execute(sql.DUE, {"now": now, "limit": limit, **self._deployment})
         return [_due(row.installation_id, row.mailbox, row) for row in rows]
 
     def next_due(self, installation_id: InstallationId, mailbox: str) -> Due | None:
         """The mailbox's next untaken work, now or later, not before its pause is over; nothing of a paused
         installation."""
-        which = {"installation": installation_id, "mailbox": mailbox}
+        which = {"installation": installation_id, "mailbox": mailbox, **self._deployment}
         row = self._transaction.execute(sql.NEXT_DUE, which).one_or_none()
         return None if row is None else _due(installation_id, mailbox, row)
 

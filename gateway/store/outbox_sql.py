@@ -3,6 +3,8 @@
 A row is *busy* while ``lease_until > clock_timestamp()``. ``clock_timestamp()`` rather than ``now()``: the latter is
 when the transaction began, which may have waited for a lock since.
 
+``deployment``: nothing is taken while everything is paused, nor by a deployment whose database it is not.
+
 Locks: who holds a lease locks its row FOR KEY SHARE, which lets a request through (an update of other columns than the
 key) and keeps out whoever would take the lease away: those lock FOR UPDATE.
 https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-ROWS
@@ -59,7 +61,9 @@ WITH busy AS (
 ), next AS (
     SELECT o.installation_id, o.topic, o.key
     FROM outbox AS o
-    JOIN installations AS i ON i.id = o.installation_id AND i.status = 'active'
+    JOIN installations AS i ON i.id = o.installation_id AND i.status = 'active' AND NOT EXISTS (
+    SELECT FROM deployment AS d WHERE d.paused_at IS NOT NULL OR d.id <> coalesce(nullif(:deployment, ''), d.id)
+)
     WHERE o.installation_id = :installation AND o.mailbox = :mailbox AND o.lane = :lane AND o.due_at <= :now
       AND (o.lease_until IS NULL OR o.lease_until <= clock_timestamp())
       AND (SELECT total < :total AND (:lane <> 'backfill' OR backfill < :backfill) FROM busy)
@@ -176,7 +180,9 @@ ON CONFLICT (mailbox) DO UPDATE SET
 DUE = text("""
 SELECT o.installation_id, o.mailbox, o.lane, min(o.due_at) AS due_at
 FROM outbox AS o
-JOIN installations AS i ON i.id = o.installation_id AND i.status = 'active'
+JOIN installations AS i ON i.id = o.installation_id AND i.status = 'active' AND NOT EXISTS (
+    SELECT FROM deployment AS d WHERE d.paused_at IS NOT NULL OR d.id <> coalesce(nullif(:deployment, ''), d.id)
+)
 WHERE o.due_at <= :now
   AND (o.lease_until IS NULL OR o.lease_until <= clock_timestamp())
   AND NOT EXISTS (SELECT FROM mailbox_pauses AS p WHERE p.mailbox = o.mailbox AND p.until > :now)
@@ -188,7 +194,9 @@ LIMIT :limit
 NEXT_DUE = text("""
 SELECT o.lane, greatest(o.due_at, p.until) AS due_at
 FROM outbox AS o
-JOIN installations AS i ON i.id = o.installation_id AND i.status = 'active'
+JOIN installations AS i ON i.id = o.installation_id AND i.status = 'active' AND NOT EXISTS (
+    SELECT FROM deployment AS d WHERE d.paused_at IS NOT NULL OR d.id <> coalesce(nullif(:deployment, ''), d.id)
+)
 LEFT JOIN mailbox_pauses AS p ON p.mailbox = o.mailbox
 WHERE o.installation_id = :installation AND o.mailbox = :mailbox AND o.due_at IS NOT NULL
   AND (o.lease_until IS NULL OR o.lease_until <= clock_timestamp())

@@ -23,6 +23,7 @@ from gateway.core.repositories import (
     Conflicts,
     Connections,
     Contended,
+    Deployments,
     HeldBatches,
     Installations,
     Links,
@@ -35,6 +36,7 @@ from gateway.core.repositories import (
 from gateway.core.survey import Survey
 from gateway.store.conflicts import PgConflicts
 from gateway.store.connections import PgConnections
+from gateway.store.deployments import PgDeployments
 from gateway.store.held import PgHeldBatches
 from gateway.store.inbox import PgInbox
 from gateway.store.installations import PgInstallations
@@ -64,10 +66,11 @@ class SystemClock:
 class PgUnitOfWork:
     """One transaction. Use it once, in one thread, as a context manager."""
 
-    def __init__(self, engine: Engine, vault: Vault, clock: Clock) -> None:
+    def __init__(self, engine: Engine, vault: Vault, clock: Clock, deployment_id: str = "") -> None:
         self._engine = engine
         self._vault = vault
         self._clock = clock
+        self._deployment_id = deployment_id
         self._transaction: Transaction | None = None
         self._waiting: list[Callable[[], None]] = []
 
@@ -84,9 +87,10 @@ class PgUnitOfWork:
         self.subscriptions: Subscriptions = PgSubscriptions(open_)
         self.intake: Intake = PgIntake(open_, vault)
         self.inbox: Inbox = PgInbox(open_, vault)
-        self.outbox: Outbox = PgOutbox(open_, self._clock)
+        self.outbox: Outbox = PgOutbox(open_, self._clock, self._deployment_id)
         self.timeline: Timeline = PgTimeline(open_)
         self.conflicts: Conflicts = PgConflicts(open_, vault)
+        self.deployments: Deployments = PgDeployments(open_)
         self.held: HeldBatches = PgHeldBatches(open_)
         self.one_use: OneUse = PgOneUse(open_, vault)
         self.reflections: Reflections = PgReflections(open_)
@@ -133,15 +137,17 @@ class PgUnitOfWork:
 class PgStore:
     """Opens transactions. Thread-safe; one a process. Never take it across a fork."""
 
-    def __init__(self, engine: Engine, vault: Vault, clock: Clock | None = None) -> None:
-        """``clock`` serves where no time is passed in: which webhook secrets are valid now, whether a pause is over."""
+    def __init__(self, engine: Engine, vault: Vault, clock: Clock | None = None, deployment_id: str = "") -> None:
+        """``clock`` serves where no time is passed in: which webhook secrets are valid now, whether a pause is over.
+        ``deployment_id``: whose work is leased here; empty: anybody's."""
         self._engine = engine
         self._vault = vault
         self._clock = clock or SystemClock()
+        self._deployment_id = deployment_id
 
     def begin(self) -> PgUnitOfWork:
         """A new one; entering it raises ``StoreDown`` when the database does not answer."""
-        return PgUnitOfWork(self._engine, self._vault, self._clock)
+        return PgUnitOfWork(self._engine, self._vault, self._clock, self._deployment_id)
 
     def run(self, work: Callable[[PgUnitOfWork], T], attempts: int = 3) -> T:
         """Run ``work`` in a transaction and commit it (unless it did so itself); again from the start where another

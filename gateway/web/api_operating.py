@@ -7,11 +7,11 @@ from typing import Any
 from flask import jsonify
 from flask.typing import ResponseReturnValue
 
+from gateway.core.model import UserId
 from gateway.core.records import Parked, ParkReason
-from gateway.services import installations as use
-from gateway.services import parked
+from gateway.services import parked, pausing
 from gateway.web import schemas
-from gateway.web.api import blueprint, body, told_time
+from gateway.web.api import USER, blueprint, body, told_time
 from gateway.web.door import context, installation
 
 operating = blueprint("operating")
@@ -20,14 +20,28 @@ operating = blueprint("operating")
 @operating.post("/pause")
 def pause() -> ResponseReturnValue:
     """Everything of this installation waits."""
-    use.pause(context(), installation().key)
+    pausing.pause(context(), installation())
     return "", 202
 
 
 @operating.post("/resume")
 def resume() -> ResponseReturnValue:
     """And goes on."""
-    use.resume(context(), installation().key)
+    pausing.resume(context(), installation())
+    return "", 202
+
+
+@operating.post(f"{USER}/pause")
+def pause_user(uid: str) -> ResponseReturnValue:
+    """One user's calendar is left alone for now."""
+    pausing.pause_user(context(), installation().id, UserId(uid))
+    return "", 202
+
+
+@operating.post(f"{USER}/resume")
+def resume_user(uid: str) -> ResponseReturnValue:
+    """And goes on."""
+    pausing.resume_user(context(), installation().id, UserId(uid))
     return "", 202
 
 

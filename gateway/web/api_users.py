@@ -112,7 +112,7 @@ def shown(stands: Standing) -> dict[str, Any]:
     connection = stands.connection
     if connection is None:
         nothing = dict.fromkeys(("provider", "account_email", "calendar", "reason"))
-        return {"status": stands.status.value, **nothing, "moving": 0}
+        return {"status": stands.status.value, **nothing, "moving": 0, "heard_at": None, "looked_at": None}
     has_calendar = connection.calendar_id is not None and stands.is_live
     calendar = {"id": connection.calendar_id, "name": connection.calendar_name} if has_calendar else None
     return {
@@ -122,4 +122,6 @@ def shown(stands: Standing) -> dict[str, Any]:
         "calendar": calendar,
         "reason": connection.reason,
         "moving": stands.moving,
+        "heard_at": told_time(connection.heard_at),
+        "looked_at": told_time(connection.read_at),
     }

@@ -15,6 +15,7 @@ from flask.cli import with_appcontext
 
 from gateway.core.installing import Outcome, Step
 from gateway.services import installations as use
+from gateway.services import pausing
 from gateway.services.context import door_url
 from gateway.settings import named
 from gateway.web import installation_settings
@@ -189,7 +190,7 @@ def credentials(key: str, credentials_env: str) -> None:
 @plainly
 def pause(key: str) -> None:
     """Let changes wait."""
-    use.pause(context(), key)
+    pausing.pause(context(), use.by_key(context(), key))
     click.echo("Paused: changes wait.")
 
 
@@ -199,7 +200,7 @@ def pause(key: str) -> None:
 @plainly
 def resume(key: str) -> None:
     """Go on with what waited."""
-    use.resume(context(), key)
+    pausing.resume(context(), use.by_key(context(), key))
     click.echo("Resumed.")
 
 

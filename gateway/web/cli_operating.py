@@ -1,4 +1,4 @@
-"""Commands for the day something is the matter: parked work, held mass changes."""
+"""Commands for the day something is the matter: parked work, held mass changes, pauses, one user's data."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from gateway.core.records import ParkReason, Topic
 from gateway.services import held as batches
 from gateway.services import installations as use
 from gateway.services import parked as parking
+from gateway.services import pausing
 from gateway.web.api import told_time
 from gateway.web.door import context
 from gateway.web.plainly import plainly
@@ -112,5 +113,64 @@ def drop_held(key: str, held_id: str) -> None:
     click.echo(f"Dropped: {len(batch.tasks)} events are put back.")
 
 
-COMMANDS: Final[tuple[click.Command, ...]] = (parked, replay, held)
+# --- everything -----------------------------------------------------------------------------------------------------
+
+
+@click.command("pause-all")
+@with_appcontext
+@plainly
+def pause_all() -> None:
+    """Let everything wait, in all processes; deliveries are recorded as ever."""
+    pausing.pause_all(context())
+    click.echo("Everything is paused.")
+
+
+@click.command("resume-all")
+@click.option("--take-over", is_flag=True, help="The other deployment is no more: its events are this one's now.")
+@click.option("--forget", is_flag=True, help="It lives on: its tokens and events are forgotten here.")
+@with_appcontext
+@plainly
+def resume_all(*, take_over: bool, forget: bool) -> None:
+    """Go on with everything. In a database that another deployment has filled, say how."""
+    halt = pausing.halted(context())
+    if halt is not None and halt.reason == pausing.RESTORED and take_over == forget:
+        raise click.ClickException(
+            f"This database belongs to the deployment {halt.owner}. Is that one no more? --take-over. Does it live on, "
+            "and this is a copy? --forget: tokens are erased here, and everybody connects anew."
+        )
+    pausing.resume_all(context(), take_over=take_over, forget=forget)
+    click.echo("Resumed.")
+
+
+# --- one user -------------------------------------------------------------------------------------------------------
+
+
+@click.group("users")
+def users() -> None:
+    """One CRM user. KEY is the installation's, UID the CRM's id of the user."""
+
+
+@users.command("pause")
+@click.argument("key")
+@click.argument("uid")
+@with_appcontext
+@plainly
+def pause_user(key: str, uid: str) -> None:
+    """Leave the calendar alone for now; switches stay on."""
+    pausing.pause_user(context(), use.by_key(context(), key).id, UserId(uid))
+    click.echo("Paused: changes wait.")
+
+
+@users.command("resume")
+@click.argument("key")
+@click.argument("uid")
+@with_appcontext
+@plainly
+def resume_user(key: str, uid: str) -> None:
+    """Go on, after a look at both sides."""
+    pausing.resume_user(context(), use.by_key(context(), key).id, UserId(uid))
+    click.echo("Resumed.")
+
+
+COMMANDS: Final[tuple[click.Command, ...]] = (parked, replay, held, pause_all, resume_all, users)
 """All of them."""

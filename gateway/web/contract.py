@@ -145,7 +145,7 @@ class ConnectionState(Connection):
         """Its fields."""
 
         unknown = INCLUDE
-        exclude = ("calendar", "moving")
+        exclude = ("calendar", "moving", "heard_at", "looked_at")
 
     reconnect_url = Text(allow_none=True, metadata={"description": "Where the user has to act: offer this link."})
 

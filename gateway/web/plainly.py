@@ -12,12 +12,14 @@ from gateway.core.errors import Forbidden, GatewayError, TryLater, Unauthorised
 from gateway.core.repositories import StoreDown
 from gateway.services import held
 from gateway.services import installations as use
+from gateway.services.connect import NoConnectionError
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 _WORDS: Final[dict[type[Exception], str]] = {
     use.NoSuchInstallationError: "There is no installation with this key.",
+    NoConnectionError: "This user has no connection.",
     held.NoSuchBatchError: "There is no such held change.",
     held.DecidedError: "Somebody has said the opposite already.",
     StoreDown: "The database does not answer. Is DATABASE_URL right, and has `alembic upgrade head` been run?",
@@ -34,7 +36,7 @@ def plainly(command: Callable[P, R]) -> Callable[P, R]:
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return command(*args, **kwargs)
-        except (GatewayError, StoreDown, use.NoSuchInstallationError, use.SecretByCrmError) as error:
+        except (GatewayError, StoreDown, use.NoSuchInstallationError, use.SecretByCrmError, NoConnectionError) as error:
             words = next((words for kind, words in _WORDS.items() if isinstance(error, kind)), str(error))
             raise click.ClickException(words) from error
 

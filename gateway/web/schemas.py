@@ -140,6 +140,8 @@ class Connection(Open):
     calendar = fields.Nested(ConnectedCalendar, required=True, allow_none=True)
     reason = Text(required=True, allow_none=True, metadata=_about("Why the status is not simply `connected`."))
     moving = fields.Integer(metadata=_about("How many events have still to move to the target calendar."))
+    heard_at = Instant(allow_none=True, metadata=_about("When the calendar last sent a notice."))
+    looked_at = Instant(allow_none=True, metadata=_about("When our events in it were last looked at."))
 
 
 class CalendarItem(Open):

@@ -167,6 +167,8 @@ def arguments(filled: dict[str, Any]) -> dict[str, Any]:
         "held_id": "h-1",
         "decided_by": "crm",
         "doubted": True,
+        "connected_before": NOW,
+        "suspect_before": NOW,
     }
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.core.model import Field, FieldConflict
 from gateway.core.records import Installation
-from gateway.services import installations
+from gateway.services import installations, pausing
 from tests.web.bench import ADA, Bench, Browser, routes
 
 BODIES: dict[str, dict[str, Any]] = {
@@ -76,7 +76,7 @@ def test_the_token_of_a_removed_installation_is_worth_nothing(bench: Bench) -> N
 
 
 def test_a_paused_installation_may_ask(bench: Bench) -> None:
-    installations.pause(bench.ctx, bench.acme.key)
+    pausing.pause(bench.ctx, bench.acme)
     assert bench.api("GET", f"/v1/users/{ADA}/connection").status_code == 200
 
 

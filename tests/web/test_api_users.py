@@ -95,7 +95,7 @@ def test_a_provider_that_is_not_set_up_is_named(bench: Bench) -> None:
 def test_nobody_is_connected_at_first(bench: Bench) -> None:
     status, told = asked(bench, "GET", f"{USER}/connection")
     nothing = dict.fromkeys(("provider", "account_email", "calendar", "reason"))
-    assert (status, told) == (200, {"status": "none", **nothing, "moving": 0})
+    assert (status, told) == (200, {"status": "none", **nothing, "moving": 0, "heard_at": None, "looked_at": None})
 
 
 def test_a_connection_is_told(bench: Bench, browser: Browser) -> None:
