@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from gateway.core.errors import NotReadable
 from gateway.core.model import InstallationId, TaskId
 from gateway.core.records import Installation
-from gateway.services import held, installations, lookout, operator, parked, tasks
+from gateway.services import held, lookout, operator, parked, pausing, tasks
 from gateway.services.parked import Choice
 from gateway.web.door import context
 from gateway.web.ops_door import ops
@@ -99,14 +99,14 @@ def decide(inst: str, held_id: str, word: str) -> ResponseReturnValue:
 @ops.post("/installations/<inst>/pause")
 def pause(inst: str) -> ResponseReturnValue:
     """Changes of this installation wait."""
-    installations.pause(context(), _installation(inst).key)
+    pausing.pause(context(), _installation(inst))
     return _see("ops.installation", "paused", inst=inst)
 
 
 @ops.post("/installations/<inst>/resume")
 def resume(inst: str) -> ResponseReturnValue:
     """They go on."""
-    installations.resume(context(), _installation(inst).key)
+    pausing.resume(context(), _installation(inst))
     return _see("ops.installation", "resumed", inst=inst)
 
 
