@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import signal
+import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,13 +16,18 @@ from pathlib import Path
 import sandbox.crm
 import sandbox.google
 import sandbox.graph
+from sandbox import conformance
 from sandbox.kit.clock import Clock
 from sandbox.kit.standin import StandIn
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the stand-ins whose ports were given (0: any free port) and return 0 after a clean stop."""
-    options = _options(arguments)
+    """Run the stand-ins whose ports were given (0: any free port) and return 0 after a clean stop; or, with
+    `conformance` as the first word, ask a CRM whether it speaks the contract."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == ["conformance"]:
+        return conformance.main(given[1:])
+    options = _options(given)
     running = _start(options)
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -52,7 +58,7 @@ def _start(options: argparse.Namespace) -> list[StandIn]:
     return running
 
 
-def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m sandbox", description="Stand-ins for a CRM, Google and Microsoft.")
     parser.add_argument("--crm-port", type=int, metavar="N", help="serve the CRM on this port (0: any free one)")
     parser.add_argument("--google-port", type=int, metavar="N", help="serve Google Calendar on this port")
