@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gateway.core.ports import Clock, CrmKind
-from gateway.crms import espocrm, generic, twenty
+from gateway.crms import espocrm, generic, hubspot, twenty
 from gateway.crms.hosts import Outbound
 
-_KINDS = (generic.kind, twenty.kind, espocrm.kind)
+_KINDS = (generic.kind, twenty.kind, espocrm.kind, hubspot.kind)
 
 
 def kinds(outbound: Outbound, clock: Clock) -> Mapping[str, CrmKind]:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import requests
 from requests.exceptions import InvalidHeader, InvalidSchema, InvalidURL
@@ -64,10 +65,12 @@ class Line:
         body: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Send one request and read the whole answer, whatever its status. Raises ``TryLater``, ``OperatorFault``."""
-        data = None if body is None else json.dumps(body).encode()
-        sent = {"Content-Type": "application/json"} | dict(headers or {}) if data is not None else dict(headers or {})
+        """Send one request and read the whole answer, whatever its status. ``body`` goes as JSON, ``form`` as a form.
+        Raises ``TryLater``, ``OperatorFault``."""
+        data, kind = _payload(body, form)
+        sent = ({"Content-Type": kind} if data is not None else {}) | dict(headers or {})
         began = time.monotonic()
         try:
             with self._session.request(
@@ -91,6 +94,13 @@ class Line:
     def close(self) -> None:
         """Close its connections."""
         self._session.close()
+
+
+def _payload(body: Mapping[str, Any] | None, form: Mapping[str, str] | None) -> tuple[bytes | None, str]:
+    """The bytes to send, and what they are."""
+    if form is not None:
+        return urlencode(form).encode(), "application/x-www-form-urlencoded"
+    return None if body is None else json.dumps(body).encode(), "application/json"
 
 
 def _bounded(response: requests.Response, deadline: float) -> bytes:

@@ -44,7 +44,8 @@ class Delivery:
     """One thing to send. `headers_at` gets the time of the attempt (aware UTC), so that a retry is signed anew.
 
     `retries` are the waits in seconds of the stand-ins' clock before each further attempt. `on_answer` is told the
-    status of every attempt (None: no answer). `person` is the e-mail that faults match on.
+    status of every attempt (None: no answer). `person` is the e-mail that faults match on. `again` makes the delivery
+    of a further attempt, by its number, where that is not the same as the first.
     """
 
     url: str
@@ -58,6 +59,7 @@ class Delivery:
     retries: tuple[float, ...] = ()
     retry_on: Callable[[int | None], bool] = no_answer_or_server_error
     on_answer: Callable[[int | None], None] = _nothing
+    again: Callable[[Delivery, int], Delivery] | None = None
 
 
 @dataclass(frozen=True)
@@ -232,7 +234,9 @@ class Sender:
         delivery.on_answer(status)
         if delivery.retry_on(status) and job.attempt < len(delivery.retries):
             wait_s = delivery.retries[job.attempt]
-            self._schedule(replace(job, attempt=job.attempt + 1, spared=False), began, max(wait_s, 0.001))
+            following = delivery.again(delivery, job.attempt + 1) if delivery.again else delivery
+            later = replace(job, delivery=following, attempt=job.attempt + 1, spared=False)
+            self._schedule(later, began, max(wait_s, 0.001))
 
     def _post(self, session: requests.Session, delivery: Delivery, era: int) -> int | None:
         now = self._clock.now()

@@ -13,10 +13,12 @@ import pytest
 
 import sandbox.crm
 import sandbox.espocrm
+import sandbox.hubspot
 import sandbox.twenty
 from sandbox.kit.standin import StandIn
 from tests.contracts.crm_grounds import FakeGround, Ground, WireGround
 from tests.contracts.espocrm_ground import EspoGround
+from tests.contracts.hubspot_ground import HubSpotGround
 from tests.contracts.twenty_ground import TwentyGround
 
 
@@ -24,6 +26,7 @@ class Trait(StrEnum):
     """What not every CRM does."""
 
     WIRE = "speaks HTTP"
+    UNDATED = "a task may have no due date"
     DAYS = "holds a date without a time"
     CANCELED = "knows canceled beside completed"
     LENGTHS = "a task has a length of its own"
@@ -49,15 +52,17 @@ class Bench:
 
 
 _ALL = frozenset(Trait)
+_PLAIN = (Trait.WIRE, Trait.REFUSES)
 BENCHES = {
     "fake": Bench(None, lambda _: FakeGround(), _ALL - {Trait.WIRE}),
     "generic": Bench(lambda: sandbox.crm.start(retries_s=()), WireGround, _ALL),
     "twenty": Bench(
-        sandbox.twenty.start, TwentyGround, frozenset({Trait.WIRE, Trait.CURRENT, Trait.REFUSES, Trait.RESTORED})
+        sandbox.twenty.start, TwentyGround, frozenset({*_PLAIN, Trait.UNDATED, Trait.CURRENT, Trait.RESTORED})
     ),
     "espocrm": Bench(
-        sandbox.espocrm.start, EspoGround, frozenset({Trait.WIRE, Trait.DAYS, Trait.CANCELED, Trait.REFUSES})
+        sandbox.espocrm.start, EspoGround, frozenset({*_PLAIN, Trait.UNDATED, Trait.DAYS, Trait.CANCELED})
     ),
+    "hubspot": Bench(sandbox.hubspot.start, HubSpotGround, frozenset({*_PLAIN, Trait.CURRENT, Trait.RESTORED})),
 }
 
 

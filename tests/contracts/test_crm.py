@@ -77,9 +77,13 @@ def test_zones_and_lengths_are_read(ground: Ground) -> None:
     assert task.duration == timedelta(minutes=45)
 
 
-@pytest.mark.parametrize("due", [None, NINE])
-def test_a_due_time_is_read_or_none(ground: Ground, due: Moment | None) -> None:
-    assert read(ground, ground.add(due=due)).due == due
+def test_a_due_time_is_read(ground: Ground) -> None:
+    assert read(ground, ground.add(due=NINE)).due == NINE
+
+
+@having(Trait.UNDATED)
+def test_no_due_date_is_read(ground: Ground) -> None:
+    assert read(ground, ground.add(due=None)).due is None
 
 
 @having(Trait.DAYS)

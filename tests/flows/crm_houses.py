@@ -8,11 +8,13 @@ from datetime import UTC, date, datetime
 from typing import Any, ClassVar
 
 import sandbox.espocrm
+import sandbox.hubspot
 import sandbox.twenty
 from sandbox.kit.standin import StandIn
 from tests.flows.house import Api, House, Person, add_private_events
 
 AT_NINE = datetime(2030, 3, 5, 9, tzinfo=UTC)
+HUBSPOT_TASKS = "/crm/v3/objects/tasks"
 AT_THREE = datetime(2030, 3, 6, 15, tzinfo=UTC)
 
 
@@ -209,4 +211,55 @@ def _espo(values: dict[str, Any]) -> dict[str, Any]:
     return spoken
 
 
-HOUSES = (TwentyHouse, EspoHouse)
+class HubSpotHouse(CrmHouse):
+    """With an account of HubSpot's, and an app whose developer's key the operator has."""
+
+    adapter = "hubspot"
+    more = ("--admin-env", "CRM_ADMIN")
+
+    def start_crm(self, how: dict[str, Any]) -> StandIn:
+        return sandbox.hubspot.start(clock=self.clock, seed=1, **how)
+
+    def administrator(self) -> str:
+        return str(self.crm_admin.call("POST", "/installation", json={})["admin"])
+
+    def new(self, who: Person, **values: Any) -> str:
+        given = {"title": "Call Ada", "text": "<p>Bring the <b>quote</b></p>", "due": AT_NINE, "on": True, "owner": who}
+        made = who.crm.call("POST", HUBSPOT_TASKS, json={"properties": _hubspot(given | values)})
+        return str(made["id"])
+
+    def edit(self, who: Person, task_id: str, **values: Any) -> None:
+        who.crm.call("PATCH", f"{HUBSPOT_TASKS}/{task_id}", json={"properties": _hubspot(values)})
+
+    def bin(self, who: Person, task_id: str) -> None:
+        who.crm.call("DELETE", f"{HUBSPOT_TASKS}/{task_id}")
+
+    def unbin(self, who: Person, task_id: str) -> None:
+        self.crm_admin.call("POST", f"/tasks/{task_id}/restore", json={})
+
+    def client_secret(self) -> str:
+        """What signs the app's webhooks."""
+        return str(json.loads(self.credentials())["client_secret"])
+
+    def seen(self, task_id: str) -> Seen:
+        task = self.task(task_id)["properties"]
+        due = datetime.fromisoformat(task["hs_timestamp"])
+        on, state = task.get("calendar_sync") == "true", task.get("calendar_sync_state", "")
+        return Seen(task["hs_task_subject"], due, on, state, task.get("calendar_sync_note", ""))
+
+
+def _hubspot(values: dict[str, Any]) -> dict[str, Any]:
+    names = {"title": "hs_task_subject", "text": "hs_task_body"}
+    spoken = {names[name]: value for name, value in values.items() if name in names}
+    if "due" in values:
+        spoken["hs_timestamp"] = values["due"].isoformat()
+    if "on" in values:
+        spoken["calendar_sync"] = "true" if values["on"] else "false"
+    if "owner" in values:
+        spoken["hubspot_owner_id"] = values["owner"].user_id
+    if "done" in values:
+        spoken["hs_task_status"] = "COMPLETED" if values["done"] else "NOT_STARTED"
+    return spoken
+
+
+HOUSES = (TwentyHouse, EspoHouse, HubSpotHouse)
