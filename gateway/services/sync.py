@@ -252,6 +252,8 @@ class _World:
         try:
             self._call(place, lambda c: c.delete(place.event_id, etag))
         except StaleWrite:
+            if etag is None:  # nothing was asked that could be stale: a bad moment, and nothing is deleted yet
+                raise
             return fx.Stale()
         except TargetGone as gone:
             if self._is_target(place):

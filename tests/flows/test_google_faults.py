@@ -198,7 +198,7 @@ def test_412_for_ever_is_set_aside_with_its_reason(house: House, ada: Person) ->
     house.advance(hours=73)
     house.settle()
     (one,) = parked(house)
-    assert "changing" in one.reason
+    assert one.reason == "contended"
     assert house.state(task)["state"] == "error"
 
 
