@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import sys
@@ -19,6 +20,9 @@ def _start() -> Flask:
     # A command's answer stands alone on standard output.
     telemetry.begin(chosen.log_level, chosen.secrets, sys.stderr if chosen.is_command else sys.stdout)
     gateway = wiring.build(chosen, wiring.Process.COMMAND if chosen.is_command else wiring.Process.WEB)
+    if not chosen.is_command:
+        gateway.tally.add_to(gateway.store)
+        atexit.register(gateway.tally.close)
     try:
         wiring.settle_in(gateway)
     except (StoreDown, SQLAlchemyError) as error:  # down, or not yet migrated: the clock does it later

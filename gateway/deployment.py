@@ -9,6 +9,7 @@ from gateway.core.ports import Lane
 from gateway.core.repositories import Store
 from gateway.services.context import Context
 from gateway.settings import Settings
+from gateway.tally import Tally
 
 Probe = Callable[[], str | None]
 """Looks whether a part is there: ``None`` when it is, else why not, in a few words. Takes 3 s at most."""
@@ -18,9 +19,9 @@ Probe = Callable[[], str | None]
 class Gateway:
     """Everything of one process. ``probes``: ``database``, ``migrations``, ``queue``, for ``/readyz``.
 
-    ``heard``: take a mailbox's ring back, before looking into it. ``counts``: what the meter has counted in this
-    process, by name and sorted labels. ``rotate_keys``: encrypt everything under the newest key; yields after each
-    portion how many are done, how many open with none of our keys, and how many are left.
+    ``heard``: take a mailbox's ring back, before looking into it. ``tally``: what was counted in this process.
+    ``rotate_keys``: encrypt everything under the newest key; yields after each portion how many are done, how many open
+    with none of our keys, and how many are left.
     """
 
     settings: Settings = field(repr=False)
@@ -28,5 +29,5 @@ class Gateway:
     store: Store = field(repr=False)
     probes: Mapping[str, Probe] = field(repr=False)
     heard: Callable[[str, Lane], None] = field(repr=False)
-    counts: Callable[[], Mapping[tuple[str, tuple[tuple[str, str], ...]], int]] = field(repr=False)
+    tally: Tally = field(repr=False)
     rotate_keys: Callable[[], Iterator[tuple[int, int, int]]] = field(repr=False)

@@ -1,4 +1,4 @@
-"""Logs and counters: one JSON object a line, redacted in the one place all lines pass; counts kept in this process.
+"""Logs: one JSON object a line, redacted in the one place all lines pass.
 
 What a line may hold beside its message are the fields of ``FIELDS``, given as ``extra`` or set for a while by
 :func:`fields`; others are dropped, so that no text of a task slips in by a new name.
@@ -11,7 +11,6 @@ import logging
 import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -113,26 +112,6 @@ def begin(level: str, secrets: tuple[str, ...], stream: TextIO | None = None) ->
     for name in _REPETITIVE:
         logger = logging.getLogger(name)
         logger.filters[:] = [Sparingly()]
-
-
-class Counters:
-    """The meter that counts, in this process. Thread-safe; the number of series is bounded."""
-
-    def __init__(self) -> None:
-        self._counts: Counter[tuple[str, tuple[tuple[str, str], ...]]] = Counter()
-        self._lock = threading.Lock()
-
-    def count(self, name: str, **labels: str) -> None:
-        """One more of these."""
-        key = (name, tuple(sorted((label, str(value)) for label, value in labels.items())))
-        with self._lock:
-            if key in self._counts or len(self._counts) < _SERIES_LIMIT:
-                self._counts[key] += 1
-
-    def snapshot(self) -> dict[tuple[str, tuple[tuple[str, str], ...]], int]:
-        """All counts now, by name and sorted labels."""
-        with self._lock:
-            return dict(self._counts)
 
 
 class NullMeter:

@@ -20,7 +20,7 @@ from gateway.alarm import Alarm
 from gateway.clock import ShiftedClock, SystemClock
 from gateway.core.errors import AlreadyExists
 from gateway.core.model import InstallationId
-from gateway.core.ports import Clock, Crm, CrmAccount, CrmKind, Provider
+from gateway.core.ports import Clock, Crm, CrmAccount, CrmKind, Meter, Provider
 from gateway.core.records import Installation
 from gateway.core.repositories import StoreDown
 from gateway.crms import kinds
@@ -36,7 +36,7 @@ from gateway.store.engine import is_migrated, make_engine
 from gateway.store.rotation import rotate
 from gateway.store.unit_of_work import PgStore
 from gateway.store.vault import Vault
-from gateway.telemetry import Counters
+from gateway.tally import Tally
 from workers.queue import RedisDoorbell
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ def build(settings: Settings, process: Process = Process.COMMAND) -> Gateway:
     sentry.begin(settings)
     crash.arm(settings.crash_at)
     clock: Clock = ShiftedClock(settings.clock_file) if settings.clock_file else SystemClock()
-    meter = Counters()
+    tally = Tally()
     engine = make_engine(
         settings.database_url,
         pool_size=_pool_size(settings, process),
@@ -66,15 +66,15 @@ def build(settings: Settings, process: Process = Process.COMMAND) -> Gateway:
     )
     vault = Vault.of(settings.token_keys)
     store = PgStore(engine, vault, clock, settings.deployment_id)
-    doorbell = RedisDoorbell(settings.redis_url, meter, tls_verify=settings.redis_tls_verify)
-    crms = kinds(Outbound(settings.allow_loopback, settings.crm_private_hosts), clock)
+    doorbell = RedisDoorbell(settings.redis_url, tally, tls_verify=settings.redis_tls_verify)
+    crms = kinds(Outbound(settings.allow_loopback, settings.crm_private_hosts, _calls(tally, "crm")), clock)
     _check_adapter(settings, crms)
     ctx = Context(
         store=store,
         clock=clock,
         doorbell=doorbell,
-        meter=meter,
-        providers=_providers(settings, clock),
+        meter=tally,
+        providers=_providers(settings, clock, tally),
         crms=crms,
         open_crm=_opener(crms),
         deployment_id=settings.deployment_id,
@@ -89,7 +89,7 @@ def build(settings: Settings, process: Process = Process.COMMAND) -> Gateway:
         store=store,
         probes=_probes(engine, doorbell),
         heard=doorbell.heard,
-        counts=meter.snapshot,
+        tally=tally,
         rotate_keys=lambda: ((one.done, one.failed, one.left) for one in rotate(engine, vault)),
     )
 
@@ -149,27 +149,36 @@ def _opener(crms: Mapping[str, CrmKind]) -> Callable[[Installation], Crm]:
     return open_crm
 
 
-def _providers(settings: Settings, clock: Clock) -> Mapping[str, Provider]:
+def _calls(meter: Meter, to: str) -> Callable[[str], None]:
+    return lambda status: meter.count("calls", to=to, status=status)
+
+
+def _providers(settings: Settings, clock: Clock, meter: Meter) -> Mapping[str, Provider]:
     """The providers for which this deployment has an OAuth client."""
-    configs = {name: make(settings, clock) for name, make in _CONFIGS.items()}
+    configs = {name: make(settings, clock, _calls(meter, name)) for name, make in _CONFIGS.items()}
     return {name: PROVIDERS[name](config) for name, config in configs.items() if config is not None}
 
 
-def _google(settings: Settings, clock: Clock) -> GoogleConfig | None:
+def _google(settings: Settings, clock: Clock, count: Callable[[str], None]) -> GoogleConfig | None:
     own = settings.google
     if own is None:
         return None
-    return GoogleConfig(client_id=own.client_id, client_secret=own.client_secret, now=clock.now, **own.endpoints)
+    return GoogleConfig(
+        client_id=own.client_id, client_secret=own.client_secret, now=clock.now, count=count, **own.endpoints
+    )
 
 
-def _outlook(settings: Settings, clock: Clock) -> OutlookConfig | None:
+def _outlook(settings: Settings, clock: Clock, count: Callable[[str], None]) -> OutlookConfig | None:
     own = settings.microsoft
     if own is None:
         return None
-    return OutlookConfig(client_id=own.client_id, client_secret=own.client_secret, now=clock.now, **own.endpoints)
+    return OutlookConfig(
+        client_id=own.client_id, client_secret=own.client_secret, now=clock.now, count=count, **own.endpoints
+    )
 
 
-_CONFIGS: Mapping[str, Callable[[Settings, Clock], Any]] = {"google": _google, "outlook": _outlook}
+_Config = Callable[[Settings, Clock, Callable[[str], None]], Any]
+_CONFIGS: Mapping[str, _Config] = {"google": _google, "outlook": _outlook}
 
 
 def _probes(engine: Engine, doorbell: RedisDoorbell) -> Mapping[str, Probe]:

@@ -34,9 +34,9 @@ ALLOWED = {
     r"gateway\.web\.app": r"gateway\.((core|services|web)(\..*)?|deployment)|webhooks\.views",
     r"gateway\.web(\..*)?": r"gateway\.((core|services|web)(\..*)?|deployment|settings|telemetry|redaction)",
     r"gateway\.wiring": r"gateway(\.(?!web\b).*)?|workers\.queue",
-    r"gateway\.deployment": r"gateway\.((core|services)(\..*)?|settings)",
+    r"gateway\.deployment": r"gateway\.((core|services)(\..*)?|settings|tally)",
     r"gateway\.(settings|environment|telemetry|redaction|sentry)": r"gateway\.(settings|environment|redaction)",
-    r"gateway\.(alarm|clock|crash)": r"gateway\.core(\..*)?",
+    r"gateway\.(alarm|clock|crash|tally)": r"gateway\.core(\..*)?",
     r"gateway": r"(?!)",
     r"webhooks(\..*)?": r"gateway\.((core|services)(\..*)?|crash)|webhooks(\..*)?",
     r"workers\.queue": r"gateway\.core(\..*)?",
@@ -56,6 +56,7 @@ KEPT_TO = {
     "googleapiclient": ("gateway.providers.google", "sandbox.google"),
     "msal": ("gateway.providers.outlook",),
     "marshmallow": ("gateway.web",),
+    "prometheus_client": ("gateway.web.metrics",),
 }
 CORE_MAY_USE = {"regex", "tzdata"}
 

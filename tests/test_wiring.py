@@ -61,7 +61,7 @@ def test_nothing_of_it_shows_a_secret() -> None:
 
 
 def test_an_adapter_nobody_knows_stops_the_start() -> None:
-    with pytest.raises(SettingsError, match=r"^CRM_ADAPTER must be one of generic"):
+    with pytest.raises(SettingsError, match=r"^CRM_ADAPTER must be one of .*generic"):
         built(**CRM, CRM_ADAPTER="abacus")
 
 

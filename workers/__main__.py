@@ -33,12 +33,14 @@ def main() -> int:
     stop = threading.Event()
     room = Room(gateway.ctx, gateway.heard, stop.is_set)
     pool = Pool(chosen.redis_url, size, room.drain, gateway.ctx.meter, stop, tls_verify=chosen.redis_tls_verify)
+    gateway.tally.add_to(gateway.store)
     pool.start()
     log.info("ready with %d threads", size)
     stopping.wait()
     log.info("stopping: what is under way is finished")
     if not pool.close(STOP_SECONDS):
         log.warning("work was still under way when the time was up; it will be done again elsewhere")
+    gateway.tally.close()
     return 0
 
 

@@ -87,6 +87,7 @@ def main() -> int:
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 2
+    gateway.tally.add_to(gateway.store)
     stop = threading.Event()
     thread = threading.Thread(target=_rounds(gateway).keep_going, args=(stop,), name="rounds", daemon=True)
     thread.start()
@@ -95,6 +96,7 @@ def main() -> int:
     stop.set()
     # Whatever it is at is one transaction, which is rolled back and done again by the next clock.
     thread.join(_STOP_SECONDS)
+    gateway.tally.close()
     return 0
 
 

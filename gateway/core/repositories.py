@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from gateway.core.boxes import Inbox, Intake, Outbox
+from gateway.core.counts import Counts
 from gateway.core.model import (
     ConnectionId,
     ConnectionStatus,
@@ -421,6 +422,7 @@ class UnitOfWork(Protocol):
     deployments: Deployments
     one_use: OneUse
     reflections: Reflections
+    counts: Counts
     survey: Survey
     sign_ins: SignIns
 

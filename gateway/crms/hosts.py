@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -34,6 +35,10 @@ _METADATA: Final = frozenset(
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")  # https://www.rfc-editor.org/rfc/rfc6052
 
 
+def _nobody_counts(_status: str) -> None:
+    """For who does not want to know."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outbound:
     """What may be called beside the public internet over https.
@@ -44,6 +49,8 @@ class Outbound:
 
     allow_loopback: bool = False
     private_hosts: frozenset[str] = frozenset()
+    count: Callable[[str], None] = field(default=_nobody_counts, repr=False, compare=False)
+    """Told the status of each answer, ``none`` where there was none."""
 
 
 def check_base_url(url: str, outbound: Outbound) -> str:

@@ -53,6 +53,7 @@ class Line:
     def __init__(self, base_url: str, headers: Mapping[str, str], outbound: Outbound) -> None:
         self._base_url = base_url
         self._session = open_session(outbound)
+        self._count = outbound.count
         # No compression: what arrives is what is counted.
         self._session.headers.update({"Accept": "application/json", "Accept-Encoding": "identity", **headers})
         self._session.headers["User-Agent"] = "calendar-gateway"
@@ -83,12 +84,14 @@ class Line:
                 allow_redirects=False,
                 stream=True,
             ) as response:
+                self._count(str(response.status_code))
                 found = {name.lower(): value for name, value in response.headers.items()}
                 return Answer(response.status_code, found, _bounded(response, began + ANSWER_S))
         except (InvalidHeader, InvalidSchema, InvalidURL):
             # Their texts repeat the value, which may be the credential.
             raise OperatorFault("the CRM's base URL or credentials cannot be sent") from None
         except (requests.RequestException, HTTPError, OSError) as error:
+            self._count("none")
             raise TryLater(f"the CRM could not be reached: {type(error).__name__}") from error
 
     def close(self) -> None:

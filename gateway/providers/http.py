@@ -6,7 +6,7 @@ Knows no provider. Which hosts may be called at all is decided where the setting
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
 from urllib.parse import urlsplit
@@ -35,10 +35,18 @@ class Answer:
     body: bytes = field(repr=False)
 
 
-class Outbound:
-    """The way out for one provider, shared by all threads of a process. It holds nobody's credentials."""
+def _nobody_counts(_status: str) -> None:
+    """For who does not want to know."""
 
-    def __init__(self) -> None:
+
+class Outbound:
+    """The way out for one provider, shared by all threads of a process. It holds nobody's credentials.
+
+    ``count``: told the status of each answer, ``none`` where there was none.
+    """
+
+    def __init__(self, count: Callable[[str], None] = _nobody_counts) -> None:
+        self._count = count
         self._session = requests.Session()
         # No .netrc, whose passwords would replace a bearer token, and no proxies taken from the environment unseen.
         self._session.trust_env = False
@@ -65,6 +73,7 @@ class Outbound:
                 allow_redirects=False,
                 stream=True,
             ) as response:
+                self._count(str(response.status_code))
                 return Answer(
                     response.status_code,
                     response.reason or "",
@@ -72,6 +81,7 @@ class Outbound:
                     _read(response),
                 )
         except (requests.RequestException, TransportError, OSError) as error:
+            self._count("none")
             raise TryLater(f"{urlsplit(url).hostname}: no whole answer ({type(error).__name__})") from None
 
 

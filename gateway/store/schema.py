@@ -14,7 +14,7 @@ from gateway.store.columns import a_json, a_switch, a_text, a_time, a_whole, bel
 
 metadata = MetaData()
 
-REVISION: Final = "0005"
+REVISION: Final = "0006"
 """The migration that these tables are at."""
 
 LEASE_NUMBERS = Sequence("lease_numbers", metadata=metadata)
@@ -377,6 +377,16 @@ REFLECTIONS = Table(  # how long changes took to reach the other side: one row e
     PrimaryKeyConstraint("seq"),
     Index("reflections_by_age", "at"),
     Index("reflections_to_fold", "at", postgresql_where=text("NOT folded")),
+)
+
+COUNTS = Table(  # sums of what the processes have counted: ``labels`` as JSON in one form, so that it can be a key
+    "counts",
+    metadata,
+    a_text("name"),
+    a_text("labels"),
+    a_whole("value"),
+    PrimaryKeyConstraint("name", "labels"),
+    postgresql_with=_ROOM,
 )
 
 FAILED_SIGN_INS = Table(

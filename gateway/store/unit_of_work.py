@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from gateway.core.boxes import Inbox, Intake, Outbox
+from gateway.core.counts import Counts
 from gateway.core.ports import Clock
 from gateway.core.reflecting import Reflections
 from gateway.core.repositories import (
@@ -36,6 +37,7 @@ from gateway.core.repositories import (
 from gateway.core.survey import Survey
 from gateway.store.conflicts import PgConflicts
 from gateway.store.connections import PgConnections
+from gateway.store.counts import PgCounts
 from gateway.store.deployments import PgDeployments
 from gateway.store.held import PgHeldBatches
 from gateway.store.inbox import PgInbox
@@ -93,6 +95,7 @@ class PgUnitOfWork:
         self.deployments: Deployments = PgDeployments(open_)
         self.held: HeldBatches = PgHeldBatches(open_)
         self.one_use: OneUse = PgOneUse(open_, vault)
+        self.counts: Counts = PgCounts(open_)
         self.reflections: Reflections = PgReflections(open_)
         self.survey: Survey = PgSurvey(open_)
         self.sign_ins: SignIns = PgSignIns(open_)

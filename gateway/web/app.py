@@ -27,6 +27,7 @@ from gateway.web.embed import embed
 from gateway.web.failures import Failure, failure_of, unexpected
 from gateway.web.fields import problem
 from gateway.web.health import health
+from gateway.web.metrics import metrics
 from gateway.web.ops_acts import ops
 from gateway.web.personal import personal
 from gateway.web.security import add_headers
@@ -59,7 +60,8 @@ def create_app(gateway: Gateway) -> Flask:
     app.add_template_global(assets.address, "asset")
     assets.missing()
     words.speak(app)
-    doors = (assets.assets, users, tasks, conflicts, held, operating, connect, personal, embed, ops, health, site)
+    people = (connect, personal, embed, ops)
+    doors = (assets.assets, users, tasks, conflicts, held, operating, *people, health, metrics, site)
     for blueprint in doors:
         app.register_blueprint(blueprint)
     app.register_blueprint(personal, url_prefix="/embed", name=FRAMED)

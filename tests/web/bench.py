@@ -36,6 +36,7 @@ from gateway.crms.hosts import Outbound
 from gateway.deployment import Gateway
 from gateway.services import installations
 from gateway.services.context import Context, link_id
+from gateway.tally import Tally
 from gateway.telemetry import NullMeter
 from gateway.web.app import create_app
 from tests.fakes import FakeAccount
@@ -122,7 +123,7 @@ class Bench:
             store=self.store,
             probes={"database": lambda: None, "migrations": lambda: None, "queue": lambda: None},
             heard=lambda _mailbox, _lane: None,
-            counts=dict,
+            tally=Tally(),
             rotate_keys=lambda: iter([(3, 0, 2), (5, 0, 0)]),
         )
         self.app = create_app(self.gateway)

@@ -87,7 +87,7 @@ def test_an_account_that_nobody_has_is_dropped_and_counted(app: Doors) -> None:
     assert app.kept() == before
     assert knock(app, ["c", "t-1", True], ["b", "t-1", True]) == 202
     assert links(app) == [("inst-b", "t-1")]
-    assert "deliveries_of_unknown_accounts" in str(app.gateway.counts())
+    assert "deliveries_of_unknown_accounts" in str(app.gateway.tally.waiting())
 
 
 def test_an_apps_door_trusts_only_what_is_signed(app: Doors) -> None:

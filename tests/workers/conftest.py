@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from gateway.core.ports import Lane
-from gateway.telemetry import Counters
+from gateway.tally import Tally
 from sandbox import embedded
 from sandbox.child import Child
 from tests.patience import until
@@ -30,7 +30,7 @@ class Bench:
 
     url: str
     size: int = 3
-    meter: Counters = field(default_factory=Counters)
+    meter: Tally = field(default_factory=Tally)
     done: list[tuple[str, str, Lane]] = field(default_factory=list)
     stop: threading.Event = field(default_factory=threading.Event)
     hold: threading.Event = field(default_factory=threading.Event)
@@ -52,7 +52,7 @@ class Bench:
 
     def counted(self, name: str) -> dict[str, int]:
         """How often this was counted, by the value of its one label."""
-        return {labels[0][1]: times for (found, labels), times in self.meter.snapshot().items() if found == name}
+        return {one.labels[0][1]: times for one, times in self.meter.waiting().items() if one.name == name}
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from gateway.core.ports import Lane
-from gateway.telemetry import Counters
+from gateway.tally import Tally
 from sandbox import embedded
 from tests.patience import until
 from tests.workers.conftest import Bench
@@ -154,7 +154,7 @@ def test_a_redis_that_dies_under_work_and_comes_back(own_queue: embedded.Servers
 
 
 def test_threads_without_redis_do_not_spin(dead_url: str) -> None:
-    pool = Pool(dead_url, 4, nothing, Counters(), threading.Event())
+    pool = Pool(dead_url, 4, nothing, Tally(), threading.Event())
     began = time.process_time()
     pool.start()
     assert not pool._stop.wait(1.5)
@@ -163,7 +163,7 @@ def test_threads_without_redis_do_not_spin(dead_url: str) -> None:
 
 
 def test_a_silent_redis_does_not_keep_it_from_stopping(silent_url: str) -> None:
-    pool = Pool(silent_url, 2, nothing, Counters(), threading.Event())
+    pool = Pool(silent_url, 2, nothing, Tally(), threading.Event())
     pool.start()
     began = time.monotonic()
     assert pool.close(20)

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 import redis
 
+from gateway.core.counts import Series
 from gateway.core.ports import Lane
-from gateway.telemetry import Counters
+from gateway.tally import Tally
 from tests.workers.conftest import Bench
 from workers import queue
 from workers.queue import RedisDoorbell
@@ -74,18 +75,18 @@ def test_the_queue_does_not_grow_without_end(
 
 
 def test_a_refused_connection_raises_nothing_and_takes_no_time(dead_url: str) -> None:
-    meter = Counters()
+    meter = Tally()
     bell = RedisDoorbell(dead_url, meter)
     began = time.monotonic()
     bell.ring("inst", "cal:c1", Lane.NOW)  # type: ignore[arg-type]
     bell.heard("cal:c1", Lane.NOW)
     assert time.monotonic() - began < 0.4
-    assert meter.snapshot() == {("rings", (("outcome", "failed"),)): 1}
+    assert meter.waiting() == {Series("rings", (("outcome", "failed"),)): 1}
 
 
 def test_a_silent_redis_costs_half_a_second_once_and_then_nothing_for_a_while(silent_url: str) -> None:
     now = [0.0]
-    meter = Counters()
+    meter = Tally()
     bell = RedisDoorbell(silent_url, meter, monotonic=lambda: now[0])
     began = time.monotonic()
     bell.ring("inst", "cal:c1", Lane.NOW)  # type: ignore[arg-type]
@@ -96,9 +97,9 @@ def test_a_silent_redis_costs_half_a_second_once_and_then_nothing_for_a_while(si
     assert time.monotonic() - began < 0.1
     now[0] = 1.5
     bell.ring("inst", "cal:c1", Lane.NOW)  # type: ignore[arg-type]
-    assert meter.snapshot() == {
-        ("rings", (("outcome", "failed"),)): 2,
-        ("rings", (("outcome", "not_tried"),)): 100,
+    assert meter.waiting() == {
+        Series("rings", (("outcome", "failed"),)): 2,
+        Series("rings", (("outcome", "not_tried"),)): 100,
     }
 
 

@@ -19,7 +19,7 @@ TITLE_LIMIT = 500
 
 def provider(config: GoogleConfig) -> Provider:
     """The provider for one OAuth client. Safe to share between threads; the calendars it opens are not."""
-    outbound = Outbound()
+    outbound = Outbound(config.count)
 
     def open_calendar(access_token: str, calendar_id: str, style: Style) -> Calendar:
         return GoogleCalendar(Client(config, outbound, access_token), calendar_id, style, config.now())

@@ -11,6 +11,10 @@ def _machine_time() -> datetime:
     return datetime.now(UTC)
 
 
+def _nobody_counts(_status: str) -> None:
+    """For who does not want to know."""
+
+
 @dataclass(frozen=True, slots=True)
 class GoogleConfig:
     """One OAuth client and the endpoints it speaks to; the defaults are the real ones.
@@ -26,3 +30,5 @@ class GoogleConfig:
     revoke_uri: str = "https://oauth2.googleapis.com/revoke"
     calendar_endpoint: str = "https://www.googleapis.com/calendar/v3/"
     now: Callable[[], datetime] = field(default=_machine_time, repr=False, compare=False)
+    count: Callable[[str], None] = field(default=_nobody_counts, repr=False, compare=False)
+    """Told the status of each answer, ``none`` where there was none."""

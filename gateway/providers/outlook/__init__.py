@@ -16,7 +16,7 @@ __all__ = ["OutlookConfig", "provider"]
 
 def provider(config: OutlookConfig) -> Provider:
     """The provider for one app registration. Safe to share between threads; the calendars it opens are not."""
-    outbound = Outbound()
+    outbound = Outbound(config.count)
 
     def open_calendar(access_token: str, calendar_id: str, style: Style) -> Calendar:
         return OutlookCalendar(Client(config, outbound, access_token), calendar_id, style)

@@ -11,6 +11,10 @@ def _machine_time() -> datetime:
     return datetime.now(UTC)
 
 
+def _nobody_counts(_status: str) -> None:
+    """For who does not want to know."""
+
+
 @dataclass(frozen=True, slots=True)
 class OutlookConfig:
     """One app registration and the endpoints it speaks to; the defaults are the real ones, for work and personal
@@ -25,3 +29,5 @@ class OutlookConfig:
     authority: str = "https://login.microsoftonline.com/common"
     graph_endpoint: str = "https://graph.microsoft.com/v1.0"
     now: Callable[[], datetime] = field(default=_machine_time, repr=False, compare=False)
+    count: Callable[[str], None] = field(default=_nobody_counts, repr=False, compare=False)
+    """Told the status of each answer, ``none`` where there was none."""
