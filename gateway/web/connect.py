@@ -24,7 +24,7 @@ from gateway.services.context import style_of
 from gateway.services.standing import Standing
 from gateway.web import security
 from gateway.web.door import context, gateway
-from gateway.web.failures import SOON, Failure, failure_of
+from gateway.web.failures import UNWELL, Failure, failure_of
 from gateway.web.returns import back
 
 log = logging.getLogger(__name__)
@@ -34,9 +34,6 @@ connect = Blueprint("connect", __name__)
 LARGEST_FORM: Final = 16 * 1024
 _MODES: Final = {mode.value: mode for mode in Mode}
 _SAFE_TO_REPLACE: Final = frozenset({ConnectionStatus.NONE, ConnectionStatus.CHOOSING})
-_UNWELL: Final = Failure(
-    503, "try_later", "The provider is not well at the moment", "Nothing was connected. Begin again.", after=SOON
-)
 
 
 @connect.before_request
@@ -174,14 +171,14 @@ def _settled(finished: Finished) -> str | Response:
         target.keep_or_make_own(context(), own, connection)
     except (GatewayError, ConsentFailed) as error:
         log.warning("a calendar of our own could not be made: %s", type(error).__name__)
-        failure = failure_of(error) or _UNWELL
+        failure = failure_of(error) or UNWELL
         return failed(failure, again=url_for("personal.calendar"), leads_back=_back(finished.ticket, "error"))
     return url_for("personal.connected")
 
 
 def _not_connected(finished: Finished) -> Response:
     """Each way to fail has its page; a new link goes with it, since this browser has shown whose it is."""
-    failure = failure_of(ConsentFailed(finished.failure)) if finished.failure else _UNWELL
+    failure = failure_of(ConsentFailed(finished.failure)) if finished.failure else UNWELL
     token, _ = consent.keep_ticket(context(), CONNECT, finished.ticket, consent.LINK_LASTS)
     status = "denied" if failure is not None and failure.code == "denied" else "error"
     code = failure.code if failure is not None else ""
@@ -189,7 +186,7 @@ def _not_connected(finished: Finished) -> Response:
     approve = finished.detail if code == "needs_admin" and finished.detail.startswith("http") else ""
     again = url_for("connect.choose", token=token)
     leads_back = _back(finished.ticket, status)
-    return failed(failure or _UNWELL, again=again, leads_back=leads_back, detail=detail, approve=approve)
+    return failed(failure or UNWELL, again=again, leads_back=leads_back, detail=detail, approve=approve)
 
 
 def _back(ticket: Ticket, status: str) -> str | None:

@@ -7,7 +7,7 @@ text never leaves the house, but for the hints of ``NotReadable``, which are mad
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from http import HTTPStatus
 
@@ -59,14 +59,12 @@ def failure_of(error: BaseException) -> Failure | None:
     """The row of this error; ``None``: nobody expected it."""
     match error:
         case errors.NotReadable() | ValidationError():
-            says = "See errors for the fields at fault."
-            return Failure(400, "not_readable", "The request cannot be read", says, faults=faults_of(error))
+            return replace(_NOT_READABLE, faults=faults_of(error))
         case errors.TryLater():
-            says = "The other side is not well at the moment. Try again."
-            return Failure(503, "try_later", "Not now", says, after=error.after or SOON)
+            return replace(_TRY_LATER, after=error.after or SOON)
         case errors.Refused():
             faults = tuple(Fault(name, "refused", "the other side refuses this value") for name in error.fields)
-            return Failure(422, "refused", "The other side refuses this change", faults=faults)
+            return replace(_REFUSED, faults=faults)
         case SpentError():
             return _spent(error)
         case ConsentFailed():
@@ -76,6 +74,13 @@ def failure_of(error: BaseException) -> Failure | None:
     return next((failure for kind, failure in _TABLE.items() if isinstance(error, kind)), None)
 
 
+UNWELL = Failure(
+    503, "try_later", "The provider is not well at the moment", "Nothing was connected. Begin again.", after=SOON
+)
+"""While somebody signs in."""
+_NOT_READABLE = Failure(400, "not_readable", "The request cannot be read", "See errors for the fields at fault.")
+_TRY_LATER = Failure(503, "try_later", "Not now", "The other side is not well at the moment. Try again.", after=SOON)
+_REFUSED = Failure(422, "refused", "The other side refuses this change")
 _TABLE: dict[type[BaseException], Failure] = {
     StoreDown: Failure(503, "store_down", "Not now", "Nothing was changed. Try again in a moment.", after=SOON),
     NotFromHere: Failure(
@@ -199,6 +204,14 @@ _WORDS = {
     415: "Not JSON",
 }
 _HINTS = {413: "Send less at once.", 415: "Send the body as application/json."}
+
+
+def texts() -> set[str]:
+    """Every title and sentence of these tables, for the catalogue of words: pages say them in the reader's language."""
+    alone = (_TOO_OLD, _CLOSED, UNWELL, _NOT_READABLE, _TRY_LATER, _REFUSED, unexpected(""))
+    rows = [*_TABLE.values(), *_CONSENT.values(), *_SPENT.values(), *alone]
+    said = {text for row in rows for text in (row.title, row.says)} | set(_WORDS.values()) | set(_HINTS.values())
+    return said - {"", unexpected("").says}
 
 
 def _spent(error: SpentError) -> Failure:

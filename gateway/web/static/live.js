@@ -69,7 +69,7 @@
 
   // --- how long ago
 
-  const rough = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "always", style: "narrow" });
+  const rough = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "always", style: "short" });
   const STEPS = [["second", 60], ["minute", 60], ["hour", 24], ["day", Infinity]];
 
   function ago(seconds) {
