@@ -266,6 +266,7 @@ class Topic(StrEnum):
     REVOKE = "revoke"
     SWITCH_OFF = "switch_off"
     CATCH_UP = "catch_up"
+    ERASE = "erase"
 
 
 @dataclass(frozen=True, slots=True)

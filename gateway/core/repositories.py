@@ -369,6 +369,28 @@ class HeldBatches(Protocol):
         """The word is spoken, unless it was before."""
 
 
+class People(Protocol):
+    """All that is held about one CRM user."""
+
+    def connections(self, installation_id: InstallationId, user_id: UserId) -> Sequence[ConnectionId]:
+        """All of a user's, ended ones too, oldest first."""
+
+    def bodies(self, installation_id: InstallationId, tasks: Sequence[TaskId]) -> Sequence[tuple[datetime, bytes]]:
+        """The raw deliveries kept that hold words of these tasks, oldest first."""
+
+    def owes(self, installation_id: InstallationId, keys: Sequence[str]) -> bool:
+        """Whether work about any of these links and connections is still owed, parked work aside."""
+
+    def erase(
+        self,
+        installation_id: InstallationId,
+        connections: Sequence[ConnectionId],
+        links: Sequence[LinkId],
+        tasks: Sequence[TaskId],
+    ) -> None:
+        """Delete these and all that belongs to them, deliveries and timelines included."""
+
+
 class OneUse(Protocol):
     """Things that may be used once: connect links, OAuth flows, embed tokens. The token is stored hashed."""
 
@@ -420,6 +442,7 @@ class UnitOfWork(Protocol):
     conflicts: Conflicts
     held: HeldBatches
     deployments: Deployments
+    people: People
     one_use: OneUse
     reflections: Reflections
     counts: Counts

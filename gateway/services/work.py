@@ -28,7 +28,7 @@ from gateway.core.records import REFUSED_US, Entry, Installation, InstallationSt
 from gateway.core.repositories import StoreDown, UnitOfWork
 from gateway.core.schedule import gives_up, retry_after
 from gateway.core.stories import Actor, Story
-from gateway.services import catch_up, connect, leave, pull, renew, reports, sync, telling
+from gateway.services import catch_up, connect, leave, personal_data, pull, renew, reports, sync, telling
 from gateway.services.context import Context
 from gateway.services.reports import ring_when_due
 
@@ -46,6 +46,7 @@ HANDLERS: Mapping[Topic, Handler] = {
     Topic.REVOKE: leave.revoke,
     Topic.SWITCH_OFF: leave.switch_off,
     Topic.CATCH_UP: catch_up.catch_up,
+    Topic.ERASE: personal_data.erase,
 }
 
 OPERATOR_PATIENCE = timedelta(minutes=15)

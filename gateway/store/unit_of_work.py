@@ -29,6 +29,7 @@ from gateway.core.repositories import (
     Installations,
     Links,
     OneUse,
+    People,
     SignIns,
     StoreDown,
     Subscriptions,
@@ -46,6 +47,7 @@ from gateway.store.intake import PgIntake
 from gateway.store.links import PgLinks
 from gateway.store.one_use import PgOneUse
 from gateway.store.outbox import PgOutbox
+from gateway.store.people import PgPeople
 from gateway.store.reflections import PgReflections
 from gateway.store.sign_ins import PgSignIns
 from gateway.store.subscriptions import PgSubscriptions
@@ -94,6 +96,7 @@ class PgUnitOfWork:
         self.conflicts: Conflicts = PgConflicts(open_, vault)
         self.deployments: Deployments = PgDeployments(open_)
         self.held: HeldBatches = PgHeldBatches(open_)
+        self.people: People = PgPeople(open_, vault)
         self.one_use: OneUse = PgOneUse(open_, vault)
         self.counts: Counts = PgCounts(open_)
         self.reflections: Reflections = PgReflections(open_)

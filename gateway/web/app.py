@@ -18,6 +18,7 @@ from gateway.web import assets, cli, docs, openapi, words
 from gateway.web.api_conflicts import conflicts
 from gateway.web.api_held import held
 from gateway.web.api_operating import operating
+from gateway.web.api_people import people
 from gateway.web.api_tasks import tasks
 from gateway.web.api_users import users
 from gateway.web.connect import connect
@@ -60,8 +61,9 @@ def create_app(gateway: Gateway) -> Flask:
     app.add_template_global(assets.address, "asset")
     assets.missing()
     words.speak(app)
-    people = (connect, personal, embed, ops)
-    doors = (assets.assets, users, tasks, conflicts, held, operating, *people, health, metrics, site)
+    api = (users, people, tasks, conflicts, held, operating)
+    pages = (connect, personal, embed, ops)
+    doors = (assets.assets, *api, *pages, health, metrics, site)
     for blueprint in doors:
         app.register_blueprint(blueprint)
     app.register_blueprint(personal, url_prefix="/embed", name=FRAMED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Final
 
@@ -15,7 +16,7 @@ from gateway.core.records import ParkReason, Topic
 from gateway.services import held as batches
 from gateway.services import installations as use
 from gateway.services import parked as parking
-from gateway.services import pausing
+from gateway.services import pausing, personal_data
 from gateway.web.api import told_time
 from gateway.web.door import context
 from gateway.web.plainly import plainly
@@ -170,6 +171,32 @@ def resume_user(key: str, uid: str) -> None:
     """Go on, after a look at both sides."""
     pausing.resume_user(context(), use.by_key(context(), key).id, UserId(uid))
     click.echo("Resumed.")
+
+
+@users.command("export")
+@click.argument("key")
+@click.argument("uid")
+@with_appcontext
+@plainly
+def export_user(key: str, uid: str) -> None:
+    """Print everything held about the user, but secrets, as JSON."""
+    found = personal_data.export(context(), use.by_key(context(), key).id, UserId(uid))
+    click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+
+
+@users.command("erase")
+@click.argument("key")
+@click.argument("uid")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@with_appcontext
+@plainly
+def erase_user(key: str, uid: str, *, yes: bool) -> None:
+    """Disconnect, give the tokens back, then delete everything held about the user."""
+    installation = use.by_key(context(), key)
+    if not yes:
+        click.confirm(f"Erase all that is held about {uid}? Events stay in the calendar as copies.", abort=True)
+    personal_data.ask_to_erase(context(), installation, UserId(uid))
+    click.echo("It is under way: tokens first.")
 
 
 COMMANDS: Final[tuple[click.Command, ...]] = (parked, replay, held, pause_all, resume_all, users)

@@ -22,6 +22,7 @@ from gateway.services.connect import NoConnectionError
 from gateway.services.consent import CONNECT, FLOW, SpentError
 from gateway.services.held import DecidedError, NoSuchBatchError
 from gateway.services.lookout import NothingThereError
+from gateway.services.personal_data import NobodyError
 from gateway.services.tasks import NoSuchTaskError, SwitchInCrmError
 from gateway.web.fields import Fault, faults_of
 from gateway.web.security import NotFromHere
@@ -91,6 +92,7 @@ _TABLE: dict[type[BaseException], Failure] = {
     NoSuchConflictError: Failure(404, "unknown_conflict", "No such conflict"),
     NoSuchBatchError: Failure(404, "unknown_batch", "No such held change"),
     DecidedError: Failure(409, "decided", "It was decided already", "Somebody has said the opposite in between."),
+    NobodyError: Failure(404, "unknown_user", "Nothing is held about this user"),
     NoConnectionError: Failure(404, "not_connected", "No calendar is connected", "Make a connect link for this user."),
     SwitchInCrmError: Failure(
         409, "switch_in_crm", "The switch is the CRM's own", "Switch sync on at the task in the CRM."

@@ -13,12 +13,14 @@ from gateway.core.repositories import StoreDown
 from gateway.services import held
 from gateway.services import installations as use
 from gateway.services.connect import NoConnectionError
+from gateway.services.personal_data import NobodyError
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 _WORDS: Final[dict[type[Exception], str]] = {
     use.NoSuchInstallationError: "There is no installation with this key.",
+    NobodyError: "Nothing is held about this user.",
     NoConnectionError: "This user has no connection.",
     held.NoSuchBatchError: "There is no such held change.",
     held.DecidedError: "Somebody has said the opposite already.",

@@ -281,6 +281,22 @@ class HeldList(Open):
     held = fields.List(fields.Nested(HeldItem), required=True)
 
 
+class UserExport(Open):
+    """Everything held about one user, but secrets."""
+
+    user_id = Text(required=True)
+    exported_at = Instant(required=True)
+    connections = fields.List(fields.Dict(), required=True, metadata=_about("Accounts, calendars, what was counted."))
+    tasks = fields.List(fields.Dict(), required=True, metadata=_about("What is remembered of each task."))
+    deliveries = fields.List(fields.Dict(), required=True, metadata=_about("Raw webhooks kept, in base64."))
+
+
+class Adoptable(Open):
+    """Tasks whose events of before wait in the calendar."""
+
+    tasks = fields.List(Text(), required=True)
+
+
 class ProblemField(Open):
     """One thing wrong."""
 

@@ -167,6 +167,10 @@ def arguments(filled: dict[str, Any]) -> dict[str, Any]:
         "held_id": "h-1",
         "decided_by": "crm",
         "doubted": True,
+        "keys": ["parked"],
+        "connections": [a_connection().id],
+        "links": [filled["link"].id],
+        "tasks": [filled["task_id"]],
         "connected_before": NOW,
         "suspect_before": NOW,
     }
