@@ -72,7 +72,16 @@ def take(signal: TaskSignal, link: Link | None) -> News | Forget | None:
     if (story := _old_story(link, signal)) is not None:
         return News(story)
     hint: TaskHint = signal.said if isinstance(signal.said, Task) and _in_order(link, signal) else ReadAgain()
-    return _news(Story.TASK_CHANGED, link, hint, signal)
+    return _news(Story.TASK_SAME if _is_same(link, hint) else Story.TASK_CHANGED, link, hint, signal)
+
+
+def _is_same(link: Link, hint: TaskHint) -> bool:
+    """Whether a newer version tells nothing new: where a state report counts as an edit, this is what it looks like. It
+    is run all the same, which costs no call: the version is learnt, and what waits is decided again."""
+    known = link.memory.task if link.task_hint is None else link.task_hint
+    if not isinstance(hint, Task) or not isinstance(known, Task):
+        return False
+    return replace(hint, version=known.version, updated_at=known.updated_at) == known
 
 
 def _take_off(signal: TaskSignal, link: Link | None) -> News | Forget | None:

@@ -25,6 +25,7 @@ class Story(StrEnum):
     TASK_OLD = "task_old"
     TASK_REPEATED = "task_repeated"
     TASK_ECHO = "task_echo"
+    TASK_SAME = "task_same"
     TASK_DELETED = "task_deleted"
     SWITCHED_ON = "switched_on"
     SWITCHED_OFF = "switched_off"
@@ -62,6 +63,7 @@ _SENTENCES: Mapping[Story, str] = {
     Story.TASK_OLD: "An older story about the task arrived late; it was recorded and not applied",
     Story.TASK_REPEATED: "The same delivery arrived again; nothing was done twice",
     Story.TASK_ECHO: "Echo of our own write to the task; nothing to send",
+    Story.TASK_SAME: "The task has another version in the CRM, but nothing in it that a calendar shows changed",
     Story.TASK_DELETED: "The task was deleted in the CRM",
     Story.SWITCHED_ON: "Sync to calendar was switched on",
     Story.SWITCHED_OFF: "Sync to calendar was switched off",

@@ -59,7 +59,7 @@ _CALENDARS: Final = frozenset({Story.PUSH_CAME, Story.PUSH_FOUND_CHANGE, Story.P
 _CAUSES: Final = _CALENDARS | {Story.TASK_CHANGED, Story.TASK_DELETED, Story.SWITCHED_ON, Story.SWITCHED_OFF}
 _BAD: Final = frozenset({Story.PARKED, Story.TASK_REFUSED, Story.CONFLICT, Story.BODY_DIFFERS})
 _QUIET: Final = frozenset({Story.EVENT_ECHO, Story.TASK_ECHO, Story.NOTHING_TO_DO})
-_HIDDEN: Final = frozenset({Story.REPORTED, Story.TASK_REPEATED})
+_HIDDEN: Final = frozenset({Story.REPORTED, Story.TASK_REPEATED, Story.TASK_SAME})
 
 
 def told(entries: Sequence[Entry], scene: Scene) -> list[Line]:

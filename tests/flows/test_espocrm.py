@@ -12,6 +12,7 @@ import requests
 
 from gateway.crms.espocrm.secrets import Hook, read_all
 from sandbox.espocrm.queue import encoded, signatures
+from tests.flows.acts import codes
 from tests.flows.crm_houses import AT_THREE, EspoHouse
 from tests.flows.house import Person
 from tests.flows.trouble import nothing_is_left, parked, until_quiet
@@ -149,9 +150,10 @@ def test_b17_state_reports_never_loop_where_echoes_are_sent(house: EspoHouse, ad
     assert (house.seen(task).title, house.seen(task).state) == ("Call Eve", "synced")
     taken = [c["body"] for c in house.calls(start, which="crm") if c["method"] == "PUT" and c["status"] == 200]
     assert [sorted(body) for body in taken] == [["cCalendarSyncNote", "cCalendarSyncState"], ["name"]]
-    quiet = house.mark()
+    quiet, before = house.mark(), codes(house, task)
     house.advance(minutes=20)
     house.tick()
+    assert "task_changed" not in codes(house, task)[len(before) :]
     assert [c for c in house.calls(quiet, which="crm") if c["method"] != "GET"] == []
     assert house.calls(quiet) == []
     assert house.event(ada)["summary"] == "Call Eve"
@@ -167,3 +169,19 @@ def test_b8_a_task_handed_over_moves_to_the_new_owners_calendar(house: EspoHouse
     assert (house.events(ada), house.event(bob)["summary"]) == ([], "Call Ada")
     assert house.seen(task).state == "synced"
     nothing_is_left(house)
+
+
+def test_the_installer_says_what_it_did_and_a_person_still_has_to_do(house: EspoHouse) -> None:
+    told = house.command("install", house.key)
+    assert "already there: field cCalendarSync\n" in told
+    assert (
+        'by hand: webhook schedule: Administration > Scheduled Jobs > Process Webhook Queue: set the scheduling to "* *'
+        in told
+    )
+    assert "edits reach calendars no sooner" in told
+    for hook in house.crm_admin.call("GET", "/webhooks")["webhooks"]:
+        house.crm_admin.call("PATCH", f"/webhooks/{hook['id']}", json={"active": False})
+    found = house.app.test_cli_runner().invoke(args=["installations", "check", house.key])
+    assert (found.exit_code, found.output.count("BROKEN: webhook Task.")) == (1, 3)
+    assert house.command("install", house.key).count("done: webhook Task.") == 3
+    assert "BROKEN" not in house.command("check", house.key)
