@@ -44,6 +44,7 @@ from gateway.crash import crashpoint
 from gateway.services import held
 from gateway.services.access import OpenCalendar
 from gateway.services.context import Context, calendar_mailbox, crm_mailbox, event_id, style_of
+from gateway.services.losing import ElsewhereError, Lost, OthersError
 from gateway.services.reports import owe_report, ring_when_due
 
 log = logging.getLogger(__name__)
@@ -60,29 +61,11 @@ _WRITES = fx.WriteTask | fx.InsertEvent | fx.PatchEvent | fx.DeleteEvent
 LOOK_BACK_AFTER = timedelta(hours=1)
 """When a former place is tried again that was out of reach."""
 
-Lost = AccessRevoked | SignInAgain | TargetGone
-
 _Home = tuple[ConnectionId, ConnectionStatus, str | None]  # what of its owner's connection a run decides by
 
 
 def _home_of(connection: Connection | None) -> _Home | None:
     return (connection.id, connection.status, connection.calendar_id) if connection else None
-
-
-class OthersError(Exception):
-    """What is lost is another connection's than the one in whose mailbox this work waits: a former owner's."""
-
-    def __init__(self, connection_id: ConnectionId, lost: Lost) -> None:
-        super().__init__(type(lost).__name__)
-        self.connection_id, self.lost = connection_id, lost
-
-
-class ElsewhereError(Exception):
-    """This work belongs into another mailbox, where calls to that person's calendar are counted."""
-
-    def __init__(self, mailbox: str) -> None:
-        super().__init__(mailbox)
-        self.mailbox = mailbox
 
 
 def sync(ctx: Context, lease: Lease, installation: Installation) -> None:
@@ -94,7 +77,7 @@ def sync(ctx: Context, lease: Lease, installation: Installation) -> None:
             uow.commit()
             return
     crm = ctx.open_crm(installation)
-    world = _World(ctx, lease, installation, crm, link)
+    world = World(ctx, lease, installation, crm, link)
     steps = journey(link, ctx.clock.now(), replays_keys=crm.capabilities.replays_keys)
     answer: Any = None
     while True:
@@ -111,7 +94,7 @@ def sync(ctx: Context, lease: Lease, installation: Installation) -> None:
 
 
 @dataclass(slots=True)
-class _World:
+class World:
     """The journey's world: one CRM, the calendars it touches, the store."""
 
     ctx: Context
@@ -129,6 +112,7 @@ class _World:
     """Writes that the other side has taken since the last save, and when (B27)."""
 
     def carry_out(self, effect: fx.Effect) -> Any:
+        """Do it for real; the answer is that of ``core.effects``."""
         match effect:
             case fx.ReadTask() | fx.WriteTask():
                 return self._at_crm(effect)
@@ -278,7 +262,7 @@ class _World:
     def _find_home(self, owner: UserId | None) -> fx.Whereabouts:
         inst, place = self.installation.id, self.loaded.place
         with self.ctx.store.begin() as uow:
-            mine = uow.connections.of_user(inst, owner) if owner else None
+            mine = self._owners(uow, owner) if owner else None
             places = {p.connection_id for p in (place, *self.loaded.leaving) if p}
             others = [uow.connections.get(inst, cid) for cid in places if not mine or cid != mine.id]
         self.home = _home_of(mine)
@@ -292,6 +276,9 @@ class _World:
         if mine.status in _WAITING:
             return fx.Whereabouts(None, _WAITING[mine.status], old, self._rules(mine))
         return fx.Whereabouts(fx.Home(lambda g: self._place(mine, g), self._rules(mine)), None, old)
+
+    def _owners(self, uow: UnitOfWork, owner: UserId) -> Connection | None:
+        return uow.connections.of_user(self.installation.id, owner)
 
     def _check_mailbox(self, mine: Connection | None, place: Place | None) -> None:
         """Calls to one person's calendar are counted in that person's mailbox."""

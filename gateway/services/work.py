@@ -28,7 +28,7 @@ from gateway.core.records import REFUSED_US, Entry, Installation, InstallationSt
 from gateway.core.repositories import StoreDown, UnitOfWork
 from gateway.core.schedule import gives_up, retry_after
 from gateway.core.stories import Actor, Story
-from gateway.services import catch_up, connect, leave, personal_data, pull, renew, reports, sync, telling
+from gateway.services import catch_up, connect, leave, losing, personal_data, pull, renew, reports, sync, telling
 from gateway.services.context import Context
 from gateway.services.reports import ring_when_due
 
@@ -118,13 +118,13 @@ def _give_back(ctx: Context, lease: Lease) -> None:
 
 def _after_failure(ctx: Context, lease: Lease, installation: Installation, error: Exception) -> None:
     match error:
-        case sync.ElsewhereError(mailbox=mailbox):
+        case losing.ElsewhereError(mailbox=mailbox):
             _put_off(ctx, lease, timedelta(0), "belongs to another mailbox", counts=False, mailbox=mailbox)
         case KeepsChanging():
             _later(ctx, lease, error, gives_up_as=ParkReason.CONTENDED)
         case TryLater():
             _later(ctx, lease, error)
-        case sync.OthersError(connection_id=whose, lost=lost):
+        case losing.OthersError(connection_id=whose, lost=lost):
             _take_to_heart(ctx, lease, whose, lost)
         case AccessRevoked() | SignInAgain() | TargetGone():
             _take_to_heart(ctx, lease, connect.of_mailbox(lease.mailbox), error)
@@ -143,7 +143,7 @@ def _after_failure(ctx: Context, lease: Lease, installation: Installation, error
             _later(ctx, lease, TryLater(type(error).__name__), gives_up_as=ParkReason.UNEXPECTED)
 
 
-def _take_to_heart(ctx: Context, lease: Lease, whose: ConnectionId | None, lost: sync.Lost) -> None:
+def _take_to_heart(ctx: Context, lease: Lease, whose: ConnectionId | None, lost: losing.Lost) -> None:
     """A connection has lost its access or its calendar: noted there once, then this work decides anew. Of a connection
     that has ended nothing is owed any more."""
     if whose is None:

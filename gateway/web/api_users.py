@@ -11,11 +11,11 @@ from flask.typing import ResponseReturnValue
 
 from gateway.core.errors import NotReadable
 from gateway.core.model import TaskId, UserId
-from gateway.services import connect, embedding, standing, target
+from gateway.services import connect, embedding, preview, standing, target
 from gateway.services import tasks as use
 from gateway.services.consent import CONNECT, LINK_LASTS, Ticket, keep_ticket
 from gateway.services.standing import Standing
-from gateway.web import schemas
+from gateway.web import installation_settings, schemas
 from gateway.web.api import USER, blueprint, body, told_time
 from gateway.web.door import context, gateway, installation
 from gateway.web.returns import may_return
@@ -101,10 +101,35 @@ def get_privacy_ledger(uid: str) -> ResponseReturnValue:
 def resync_user(uid: str) -> ResponseReturnValue:
     """Compare everything of one user afresh."""
     if body(schemas.ResyncRequest)["dry_run"]:
-        raise NotReadable("dry_run", "not offered yet: leave it out, or send false")
+        return jsonify(told_plan(preview.of_resync(context(), installation(), UserId(uid))))
     asked = use.resync_user(context(), installation(), UserId(uid))
     plan = {"create": asked.without_event, "change": asked.with_event, "delete": 0, "dry_run": False}
-    return jsonify(plan), 202
+    every = asked.without_event + asked.with_event
+    return jsonify({**plan, "tasks": every, "looked_at": 0}), 202
+
+
+@users.post(f"{USER}/preview")
+def preview_user(uid: str) -> ResponseReturnValue:
+    """What another calendar, or other settings, would do."""
+    asked = body(schemas.PreviewRequest)
+    if "calendar_id" in asked:
+        plan = preview.of_calendar(context(), installation(), UserId(uid), asked["calendar_id"])
+    else:
+        settings = installation_settings.read(
+            f"{name}={_typed(value)}" for name, value in sorted(asked["settings"].items())
+        )
+        plan = preview.of_settings(context(), installation(), UserId(uid), settings)
+    return jsonify(told_plan(plan))
+
+
+def _typed(value: Any) -> str:
+    """As an operator types it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def told_plan(plan: preview.Plan) -> dict[str, Any]:
+    """A dry run as the API tells it."""
+    return {**asdict(plan), "dry_run": True}
 
 
 def shown(stands: Standing) -> dict[str, Any]:

@@ -249,10 +249,10 @@ OPERATING_OPERATIONS: Final = (
         "resyncUser",
         OPERATING,
         "Compare all of a user's tasks afresh",
-        {202: Answer("Asked for.", schemas.Plan)},
+        {200: Answer("A dry run.", schemas.Plan), 202: Answer("Asked for.", schemas.Plan)},
         body=schemas.ResyncRequest,
         body_needed=False,
-        refusals=(400, 401, 404),
+        refusals=(400, 401, 403, 404, 409, 503),
     ),
     Operation(
         "get",
@@ -283,6 +283,17 @@ OPERATING_OPERATIONS: Final = (
         says="After the same account was connected again. Switch these tasks on, after the person has said yes: each "
         "takes up its old event, and none is copied. The gateway itself never turns a switch on.",
         refusals=(401, 404),
+    ),
+    Operation(
+        "post",
+        "/v1/users/{uid}/preview",
+        "previewUser",
+        OPERATING,
+        "See what a change would do",
+        {200: Answer("What would be created, changed, deleted.", schemas.Plan)},
+        says="Another calendar, other settings, or, for a user who is not connected, connecting. Nothing is written.",
+        body=schemas.PreviewRequest,
+        refusals=(400, 401, 403, 404, 409, 503),
     ),
     Operation(
         "get",

@@ -93,6 +93,26 @@ class ResyncRequest(Strict):
     dry_run = Flag(load_default=False, metadata=_about("Only tell what would be done."))
 
 
+class PreviewRequest(Strict):
+    """What would be done with another target calendar, or with other settings."""
+
+    calendar_id = Text(
+        validate=validate.Length(min=1, max=1024),
+        metadata=_about("Another target; `new` for a calendar of its own. Any, where nobody is connected.", "new"),
+    )
+    settings = fields.Dict(
+        keys=Text(validate=validate.Length(max=100)),
+        values=fields.Raw(),
+        validate=validate.Length(min=1, max=50),
+        metadata=_about("Settings of the installation, by name.", {"crm_name": "Acme"}),
+    )
+
+    @validates_schema
+    def _one_way(self, data: Mapping[str, Any], **_: Any) -> None:
+        if len(data) != 1:
+            raise ValidationError("send one of calendar_id and settings")
+
+
 class ReplayRequest(Strict):
     """Choose parked work to try again. What is done is decided from the present state, never from an old payload."""
 
@@ -239,6 +259,8 @@ class Plan(Open):
     change = fields.Integer(required=True)
     delete = fields.Integer(required=True)
     dry_run = fields.Boolean(required=True)
+    tasks = fields.Integer(required=True, metadata=_about("How many tasks of the user are on."))
+    looked_at = fields.Integer(required=True, metadata=_about("How many of them were played in a dry run."))
 
 
 class Counted(Open):

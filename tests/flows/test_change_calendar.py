@@ -197,15 +197,15 @@ def test_b8_b19_an_edit_of_the_old_event_just_before_it_goes_is_not_lost(
     bob = house.person("bob@example.com")
     house.connect(bob)
     task = synced_task(house, ada)
-    old, take_away = house.event(ada), sync._World._take_away
+    old, take_away = house.event(ada), sync.World._take_away
 
-    def late(world: sync._World, effect: DeleteEvent | MoveEvent) -> Any:
-        monkeypatch.setattr(sync._World, "_take_away", take_away)
+    def late(world: sync.World, effect: DeleteEvent | MoveEvent) -> Any:
+        monkeypatch.setattr(sync.World, "_take_away", take_away)
         assert house.event(bob)["summary"] == "Call Ada"
         house.edit_event(ada, old, summary="Call Eve")
         return take_away(world, effect)
 
-    monkeypatch.setattr(sync._World, "_take_away", late)
+    monkeypatch.setattr(sync.World, "_take_away", late)
     edit_task(ada, task, owner={"id": bob.user_id})
     house.settle()
     assert (the_task(bob, task)["title"], house.event(bob)["summary"]) == ("Call Eve", "Call Eve")

@@ -202,15 +202,15 @@ def test_b8_an_owner_who_connects_while_a_run_misses_them_is_not_missed(
 ) -> None:
     """The run has looked for the owner and found nobody; until it is saved nothing tells that the task is theirs."""
     who = house.person("ada@example.com")
-    save = sync._World._save
+    save = sync.World._save
 
-    def late(world: sync._World, effect: Save) -> Link:
+    def late(world: sync.World, effect: Save) -> Link:
         if effect.final:
-            monkeypatch.setattr(sync._World, "_save", save)
+            monkeypatch.setattr(sync.World, "_save", save)
             house.connect(who)
         return save(world, effect)
 
-    monkeypatch.setattr(sync._World, "_save", late)
+    monkeypatch.setattr(sync.World, "_save", late)
     task = new_task(who, calendar_sync=True)
     house.settle()
     assert house.event(who)["summary"] == "Call Ada"

