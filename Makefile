@@ -10,7 +10,7 @@ export PORT DEMO_DIR HYPOTHESIS_PROFILE
 # One process a core, each with servers of its own; a file's tests stay together and share what they start.
 PYTEST := $(VENV)/python -m pytest -n auto --maxprocesses=4 --dist=loadfile
 
-.PHONY: help setup check test quick demo bench words lock clean
+.PHONY: help setup check test quick demo bench pictures words lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -35,6 +35,9 @@ demo: setup ## everything on this machine, without an account: PORT=8080 DEMO_DI
 
 bench: setup ## benchmarks on the demo's set-up, each beside a plain baseline (QUICK=1, ARGS=reflect for one part)
 	@exec $(VENV)/python -m bench $(if $(QUICK),--quick) $(ARGS)
+
+pictures: setup ## make the README's pictures anew, with the demo and a browser
+	@browser=$$($(VENV)/python bin/browser.py) && CHROMIUM="$$browser" exec $(VENV)/python bin/pictures.py
 
 words: setup ## bring the catalogues of words up to date with what the pages say
 	@$(VENV)/python bin/words.py
