@@ -10,7 +10,7 @@ export PORT DEMO_DIR HYPOTHESIS_PROFILE
 # One process a core, each with servers of its own; a file's tests stay together and share what they start.
 PYTEST := $(VENV)/python -m pytest -n auto --maxprocesses=4 --dist=loadfile
 
-.PHONY: help setup check test quick demo bench pictures words lock clean
+.PHONY: help setup check test storm quick demo bench pictures words lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -32,6 +32,9 @@ quick: setup ## the part of the suite that starts no processes and plays no whol
 
 demo: setup ## everything on this machine, without an account: PORT=8080 DEMO_DIR=.demo
 	@exec $(VENV)/python -m sandbox.demo
+
+storm: setup ## everything goes wrong at random, then everything is checked: SEED=1 MINUTES=5
+	@exec $(VENV)/python -m tests.storm --seed $(or $(SEED),1) --minutes $(or $(MINUTES),5)
 
 bench: setup ## benchmarks on the demo's set-up, each beside a plain baseline (QUICK=1, ARGS=reflect for one part)
 	@exec $(VENV)/python -m bench $(if $(QUICK),--quick) $(ARGS)
