@@ -26,6 +26,11 @@ class News:
     version: int | None = None
     owner: UserId | None = None
 
+    @property
+    def ends(self) -> bool:
+        """Whether it is known to end what was before: the switch is off, or the task gone, since this version."""
+        return self.version is not None and self.story in (Story.SWITCHED_OFF, Story.TASK_DELETED)
+
     def left_at(self, link: Link) -> Link:
         """The link with it."""
         if self.hint is None:

@@ -125,6 +125,7 @@ class Notebook:
         self._notes: dict[tuple[InstallationId, TaskId], Note] = {}
         self._entries: list[tuple[InstallationId, TaskId, Entry]] = []
         self._forgotten: list[Link] = []
+        self._ended: list[Link] = []
 
     def link(self, installation_id: InstallationId, task_id: TaskId) -> Link | None:
         """As it will be with what was taken so far."""
@@ -140,6 +141,8 @@ class Notebook:
                     self._new.append(link := Link(link_id(*key), *key))
                 self._entries.append((*key, _entry(news.story, signal, self._now)))
                 self._links[key] = left = news.left_at(link)
+                if news.ends:
+                    self._ended.append(left)
                 if news.hint is not None:
                     self._notes[key] = Note(left, news.owner, _without_connection(left))
             case Forget() if link is not None:
@@ -151,6 +154,10 @@ class Notebook:
             self._uow.links.add(link)
         for link in self._forgotten:
             self._uow.links.wipe(link.installation_id, link.id)
+        for link in self._ended:  # the run that follows may find it on again already, and would leave the banner (B16)
+            if self._uow.conflicts.close(link.installation_id, link.id, None, "superseded", self._now):
+                closed = Entry(self._now, Actor.GATEWAY.value, Story.CONFLICT_CLOSED.value, {})
+                self._entries.append((link.installation_id, link.task_id, closed))
         owed = self._uow.intake.leave(list(self._notes.values()), self._entries, self._now)
         rings: dict[tuple[InstallationId, TaskId], Sequence[Ring]] = {}
         for (inst, task), (mailbox, due) in zip(self._notes, owed, strict=True):

@@ -19,6 +19,9 @@ _LOCKED = re.compile(r"\bFROM (\w+)\b.*\bFOR (?:NO KEY UPDATE|KEY SHARE|UPDATE)"
 _FRESH = re.compile(r"\s*INSERT INTO (connections|subscriptions|installations)\b")
 """Rows that nobody else can know yet."""
 
+_LOCKED_BEFORE = re.compile(r"\bhinted AS \(")
+"""What an intake leaves at links that it has locked (``Links.by_tasks``): new is what it owes."""
+
 
 @dataclass
 class LockOrder:
@@ -59,6 +62,8 @@ def locked_table(statement: str) -> str | None:
     """The table of which a statement locks rows first; ``None`` for one that locks none of those in the order."""
     if _FRESH.match(statement):
         return None
+    if _LOCKED_BEFORE.search(statement):
+        return "outbox"
     found = _CHANGED.search(statement) or _LOCKED.search(statement)
     return found[1] if found and found[1] in RANKS else None
 

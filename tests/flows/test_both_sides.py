@@ -144,6 +144,17 @@ def test_b16_what_else_closes_a_banner(house: House, ada: Person, end: str) -> N
         assert conflict(house, task)["conflict"] is None, "the CRM was told"
 
 
+def test_b16_off_and_on_again_in_one_breath_closes_the_banner_as_well(house: House, ada: Person) -> None:
+    task = clash(house, ada)
+    assert house.state(task)["state"] == "conflict"
+    for on in (False, True):
+        edit_task(ada, task, calendar_sync=on)
+    house.settle()
+    assert house.state(task)["state"] == "synced"
+    assert conflict(house, task).get("conflict") is None
+    assert codes(house, task).count("conflict_closed") == 1
+
+
 def test_b16_a_banner_closes_by_itself_after_30_days(house: House, ada: Person) -> None:
     task = clash(house, ada)
     house.advance(days=31)

@@ -13,13 +13,15 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Word:
-    """One person's change of one field (``title``, ``due``) on one side (``crm``, ``calendar``); monotonic times."""
+    """One person's change of one field (``title``, ``due``) on one side (``crm``, ``calendar``); monotonic times.
+    ``version``: of the task that was changed, where it is known."""
 
     side: str
     field: str
     value: Any
     began: float
     ended: float
+    version: int = 0
 
 
 @dataclass
@@ -35,7 +37,15 @@ class Page:
 
     def said(self, side: str, name: str) -> list[Word]:
         """What a side said of a field, oldest first."""
-        return sorted((w for w in self.words if (w.side, w.field) == (side, name)), key=lambda w: w.ended)
+        said = (word for word in self.words if (word.side, word.field) == (side, name))
+        return sorted(said, key=lambda word: (word.version, word.ended))
+
+    def last(self, side: str, name: str) -> list[Word]:
+        """What may have been said last: where two spoke at the same time and no version tells, both."""
+        said = self.said(side, name)
+        if said and said[-1].version:
+            return said[-1:]
+        return [word for word in said if all(other.began <= word.ended for other in said)]
 
 
 class Book:
@@ -57,11 +67,11 @@ class Book:
         with self._lock:
             yield self.pages.setdefault(task, Page())
 
-    def say(self, task: str, side: str, values: dict[str, Any], began: float) -> None:
+    def say(self, task: str, side: str, values: dict[str, Any], began: float, version: int = 0) -> None:
         """A person has changed these fields, and was told that it is so."""
         ended = time.monotonic()
         with self.page(task) as page:
-            page.words += [Word(side, name, value, began, ended) for name, value in values.items()]
+            page.words += [Word(side, name, value, began, ended, version) for name, value in values.items()]
 
     def note(self, task: str, what: str) -> None:
         """A line for whoever has to understand a failure, and a count."""

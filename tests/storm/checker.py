@@ -13,7 +13,7 @@ import redis
 from gateway.core.text import shown
 from sandbox.google import conformance
 from sandbox.graph import conformance as graph_conformance
-from tests.storm.book import Page
+from tests.storm.book import Page, Word
 from tests.storm.calendars import Seen
 from tests.storm.people import MARK, Crowd, Leaver, told_due
 from tests.storm.place import Place
@@ -102,7 +102,7 @@ class Checker:
         if shown_now and not now["calendar_sync"]:
             yield f"a banner about {shown_now} on a task that is off"
         for name in ("title", "due"):
-            if was_overruled(page, name, now) and not self._has_conflict(task, name):
+            if was_overruled(page, name, now, self.before[task]) and not self._has_conflict(task, name):
                 yield f"what was said last of {name} in the calendar was overruled without a word"
 
     def _has_conflict(self, task: str, name: str) -> bool:
@@ -221,23 +221,34 @@ def lost_words(page: Page, now: dict[str, Any], before: dict[str, Any]) -> Itera
     for name in ("title", "due"):
         value, was = _value(now, name), _value(before, name)
         crm, calendar = page.said("crm", name), page.said("calendar", name)
-        allowed = [word.value for word in (*crm[-1:], *calendar[-1:])] or [was]
-        if crm and calendar and crm[-1].began > calendar[-1].ended:
-            allowed = [crm[-1].value]
+        last, others = page.last("crm", name), page.last("calendar", name)
+        allowed = [word.value for word in (*last, *others)] or [was]
+        is_later = last and others and min(word.began for word in last) > max(word.ended for word in others)
+        if is_later and not any(is_undo(page, word, was) for word in last):
+            allowed = [word.value for word in last]
         elif page.unsettled or page.ended:
             allowed += [word.value for word in calendar] if crm else [*(word.value for word in calendar), was]
         if value not in allowed:
             yield f"{name} is {value}; was {was}, the CRM said {_values(crm)}, the calendar said {_values(calendar)}"
 
 
-def was_overruled(page: Page, name: str, now: dict[str, Any]) -> bool:
+def is_undo(page: Page, word: Word, was: Any) -> bool:
+    """Whether it says what stood there before, perhaps when both sides last agreed: then it is no news against that,
+    and what the other side said counts (B17)."""
+    before = [other.value for other in page.words if other.field == word.field and other.began < word.began]
+    return word.value in (was, *before)
+
+
+def was_overruled(page: Page, name: str, now: dict[str, Any], before: dict[str, Any]) -> bool:
     """Whether the calendar spoke last, and something else stands."""
-    crm, calendar = page.said("crm", name), page.said("calendar", name)
-    if page.unsettled or page.ended or not crm or not calendar:
+    last, others = page.last("crm", name), page.last("calendar", name)
+    if page.unsettled or page.ended or not last or not others:
         return False
-    is_last = calendar[-1].began > crm[-1].ended
-    return is_last and _value(now, name) != calendar[-1].value
+    if any(is_undo(page, word, _value(before, name)) for word in others):
+        return False
+    is_last = min(word.began for word in others) > max(word.ended for word in last)
+    return is_last and _value(now, name) not in [word.value for word in others]
 
 
 def _values(words: Sequence[Any]) -> list[str]:
-    return [f"{word.value} at {word.ended:.1f}" for word in words]
+    return [f"{word.value} at {word.began:.2f} to {word.ended:.2f}" for word in words]

@@ -49,7 +49,7 @@ class Weather:
         self.counts: Counter[str] = Counter()
         self.story: list[str] = []
         self.errors: list[str] = []
-        self._shifted = 0.0
+        self._shifted, self._lossy = 0.0, True
         self._timers: list[threading.Timer] = []
 
     def calm(self) -> None:
@@ -63,8 +63,11 @@ class Weather:
         timer.start()
         self._timers.append(timer)
 
-    def blow(self, until: float, round_: int) -> threading.Thread:
-        """Start; it ends by itself at that monotonic time, and leaves what it broke as it is."""
+    def blow(self, until: float, round_: int, *, lossy: bool) -> threading.Thread:
+        """Start; it ends by itself at that monotonic time, and leaves what it broke as it is. ``lossy``: deliveries may
+        be lost for good, so that only a look unasked finds what they told (Google does not try again where nobody
+        answered, a CRM not where its signature is too old)."""
+        self._lossy = lossy
         thread = threading.Thread(target=self._keep_blowing, args=(until, round_))
         thread.start()
         return thread
@@ -101,8 +104,11 @@ class Weather:
 
     # --- our processes and servers ---
 
+    def _processes(self) -> Sequence[str]:
+        return [name for name in PROCESSES if self._lossy or not name.startswith("web")]
+
     def _kill(self, chance: random.Random) -> str:
-        name = chance.choice(PROCESSES)
+        name = chance.choice(self._processes())
         self._place.kill(name)
         return f"SIGKILL: {name}"
 
@@ -112,7 +118,7 @@ class Weather:
         return f"crash point armed: {name} {at}"
 
     def _freeze(self, chance: random.Random) -> str:
-        name, seconds = chance.choice(PROCESSES), chance.choice((3, 10, 30))
+        name, seconds = chance.choice(self._processes()), chance.choice((3, 10, 30))
         pid = self._place.children[name].pid
         os.killpg(pid, signal.SIGSTOP)
         self._after(seconds, lambda: _thaw(pid))
@@ -137,8 +143,11 @@ class Weather:
 
     # --- the lines between them ---
 
+    def _line(self, chance: random.Random) -> str:
+        return chance.choice(_LINES if self._lossy else _LINES[:-1])
+
     def _bad_line(self, chance: random.Random) -> str:
-        name = chance.choice(_LINES)
+        name = self._line(chance)
         mode = chance.choice((Mode.DROP, Mode.HOLD, Mode.DELAY, Mode.DELAY, Mode.DEAD))
         seconds = chance.choice((0.5, 1.5, 4.0))
         self._place.proxies[name].set(mode, chance.choice((0.02, 0.2, 0.7)))
@@ -147,7 +156,7 @@ class Weather:
         return f"line {mode}: {name} {seconds} s"
 
     def _cut_line(self, chance: random.Random) -> str:
-        name = chance.choice(_LINES)
+        name = self._line(chance)
         self._place.proxies[name].cut(chance.choice((0, 10, 300, 2000)))
         return f"line cut: {name}"
 
@@ -171,8 +180,10 @@ class Weather:
 
     def _delivery(self, chance: random.Random) -> str:
         name, admin = self._side(chance)
-        do = chance.choice(("duplicate", "delay", "delay", "hold", "status", "cut_after_write", "drop"))
-        how = {"delay_ms": chance.choice(_PUSH_DELAYS_MS), "status": chance.choice((500, 503, 404, 429))}
+        kinds = ("duplicate", "delay", "delay", "hold", "status", "cut_after_write")
+        do = chance.choice((*kinds, "drop") if self._lossy else kinds)
+        statuses = (500, 503, 404, 429) if self._lossy else (500, 503)
+        how = {"delay_ms": chance.choice(_PUSH_DELAYS_MS), "status": chance.choice(statuses)}
         admin.call(
             "POST", "/faults", json={"match": {"direction": "out"}, "do": do, "times": chance.randint(1, 3), **how}
         )
@@ -183,7 +194,9 @@ class Weather:
     # --- time ---
 
     def _jump(self, chance: random.Random) -> str:
-        seconds = chance.choice((2.0, -2.0, 70.0, -45.0, 400.0, -400.0, 3700.0, -3700.0))
+        seconds = chance.choice((2.0, -2.0, 70.0, -45.0))
+        if self._lossy and chance.random() < 0.6:
+            seconds = chance.choice((400.0, -400.0, 3700.0, -3700.0))
         if abs(self._shifted + seconds) > 4 * 3600:
             seconds = -self._shifted
         self._shifted += seconds

@@ -22,8 +22,10 @@ from tests.storm.place import Place
 MARK = "Quokka"
 """In every title and description: what is found where no text may be, is found by it."""
 
-TITLES = tuple(f"{MARK} {name}" for name in ("Ada", "Bob", "quote", "lunch", "visit", "call"))
-DUES = 6
+DUES, NAMES, UNDOES = 300, 10_000, 0.2
+"""How many times and titles there are; and how often one is taken that was there before, perhaps: people undo."""
+
+TASKS, HOT, HOT_SECONDS = 30, 3, 1.5
 _TRIES = 12
 
 
@@ -32,12 +34,12 @@ class Crowd:
 
     def __init__(self, place: Place, people: Sequence[Person], installation: InstallationId, seed: int) -> None:
         self.place, self.people, self.installation, self.seed = place, list(people), installation, seed
-        self.book, self.tasks = Book(), [self._new_task(number) for number in range(2 * len(people))]
+        self.book, self.tasks = Book(), [self._new_task(number) for number in range(TASKS)]
         self.errors: list[str] = []
 
     def _new_task(self, number: int) -> str:
         who = self.people[number % len(self.people)]
-        body = {"title": TITLES[number % len(TITLES)], "description": f"{MARK} {number}", "due": due_of(number % DUES)}
+        body = {"title": f"{MARK} {number}", "description": f"{MARK} {number}", "due": due_of(number % DUES)}
         made: dict[str, Any] = who.crm.call("POST", "/tasks", json={**body, "calendar_sync": True})
         return str(made["id"])
 
@@ -65,12 +67,18 @@ class Crowd:
 
     def _keep_editing(self, chance: random.Random, until: float, pause_s: float) -> None:
         while time.monotonic() < until:
-            act, task = self._choose(chance), chance.choice(self.tasks)
+            act, task = self._choose(chance), chance.choice(self._hot())
             try:
                 act(chance, task)
             except Exception as error:  # noqa: BLE001 - told with the round
                 self.errors.append(f"{act.__name__}: {error!r}")
             time.sleep(chance.random() * 2 * pause_s)
+
+    def _hot(self) -> list[str]:
+        """Three tasks that everybody edits for a moment, until the next three have their turn: what is said last of
+        each is said in the thick of it, and nothing later heals what was lost."""
+        first = int(time.monotonic() / HOT_SECONDS) * HOT % len(self.tasks)
+        return [self.tasks[(first + number) % len(self.tasks)] for number in range(HOT)]
 
     def _choose(self, chance: random.Random) -> Callable[[random.Random, str], None]:
         acts: list[tuple[Callable[[random.Random, str], None], int]] = [
@@ -92,22 +100,22 @@ class Crowd:
             api = self.people[0].crm
             if changed(api, "PATCH", f"/tasks/{task}", fields, {"If-Match": f'"{held["version"]}"'}):
                 news = {name: value for name, value in _words(fields).items() if value != _words(held)[name]}
-                self.book.say(task, "crm", news, began)
+                self.book.say(task, "crm", news, began, held["version"])
                 return
         raise AssertionError(f"task {task} could not be edited")
 
     def _edit_task(self, chance: random.Random, task: str) -> None:
         fields: dict[str, Any] = {}
         if chance.random() < 0.6:
-            fields["title"] = chance.choice(TITLES)
+            fields["title"] = a_title(chance)
         if not fields or chance.random() < 0.4:
-            fields["due"] = due_of(chance.randrange(DUES))
+            fields["due"] = due_of(a_day(chance))
         self._crm(task, **fields)
         self.book.note(task, f"task edited: {fields}")
 
     def _edit_event(self, chance: random.Random, task: str) -> None:
-        title = chance.choice(TITLES) if chance.random() < 0.6 else None
-        start = start_of(chance.randrange(DUES)) if title is None or chance.random() < 0.3 else None
+        title = a_title(chance) if chance.random() < 0.6 else None
+        start = start_of(a_day(chance)) if title is None or chance.random() < 0.3 else None
         for who in self.people:
             for event in self.events(who, task):
                 began = time.monotonic()
@@ -143,7 +151,7 @@ class Crowd:
         self._crm(task, due=None)
         self.book.note(task, "due removed:")
         if chance.random() < 0.7:
-            due = due_of(chance.randrange(DUES))
+            due = due_of(a_day(chance))
             self._crm(task, due=due)
             self.book.note(task, f"due set again: {due}")
 
@@ -197,6 +205,16 @@ class Leaver:
 
 GRACE_SECONDS = 15
 """A call in flight has 10 s to be read, and a slow line before that."""
+
+
+def a_title(chance: random.Random) -> str:
+    """Mostly one that nobody had."""
+    return f"{MARK} {chance.randrange(3 if chance.random() < UNDOES else NAMES)}"
+
+
+def a_day(chance: random.Random) -> int:
+    """Mostly one that nobody had."""
+    return chance.randrange(3 if chance.random() < UNDOES else DUES)
 
 
 def due_of(number: int) -> dict[str, str]:

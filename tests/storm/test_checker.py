@@ -49,6 +49,13 @@ def test_where_the_event_was_replaced_the_calendars_word_may_be_lost() -> None:
 
 def test_the_last_word_of_the_calendar_is_overruled_only_with_a_conflict() -> None:
     said = page(("crm", "a", 1), ("calendar", "b", 2))
-    assert was_overruled(said, "title", {"title": "a"})
-    assert not was_overruled(said, "title", {"title": "b"})
-    assert not was_overruled(page(("calendar", "b", 1), ("crm", "a", 2)), "title", {"title": "a"})
+    assert was_overruled(said, "title", {"title": "a"}, BEFORE)
+    assert not was_overruled(said, "title", {"title": "b"}, BEFORE)
+    assert not was_overruled(page(("calendar", "b", 1), ("crm", "a", 2)), "title", {"title": "a"}, BEFORE)
+
+
+def test_an_undo_is_no_news_against_what_both_sides_may_have_agreed_on() -> None:
+    said = page(("crm", "a", 1), ("calendar", "b", 2), ("crm", "before", 3))
+    assert not lost(said, "b")
+    assert not lost(said, "before")
+    assert lost(said, "a")
