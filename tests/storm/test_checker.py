@@ -12,9 +12,9 @@ from tests.storm.checker import lost_words, was_overruled
 BEFORE = {"title": "before", "due": None}
 
 
-def page(*said: tuple[str, str, float], **flags: bool) -> Page:
+def page(*said: tuple[str, str, float], unsettled: bool = False) -> Page:
     """What was said of the title: side, value, when; each took half a second."""
-    return Page([Word(side, "title", value, at, at + 0.5) for side, value, at in said], **flags)
+    return Page([Word(side, "title", value, at, at + 0.5) for side, value, at in said], unsettled=unsettled)
 
 
 def lost(found: Page, title: str) -> bool:
