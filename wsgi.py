@@ -12,11 +12,18 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gateway import settings, telemetry, wiring
 from gateway.core.repositories import StoreDown
+from gateway.settings import SettingsError
+from gateway.web import cli_doctor
 from gateway.web.app import create_app
 
 
 def _start() -> Flask:
-    chosen = settings.load(os.environ)
+    try:
+        chosen = settings.load(os.environ)
+    except SettingsError as error:
+        if not os.environ.get("FLASK_RUN_FROM_CLI"):
+            raise
+        return cli_doctor.without_settings(error)
     # A command's answer stands alone on standard output.
     telemetry.begin(chosen.log_level, chosen.secrets, sys.stderr if chosen.is_command else sys.stdout)
     gateway = wiring.build(chosen, wiring.Process.COMMAND if chosen.is_command else wiring.Process.WEB)

@@ -7,12 +7,24 @@ from dataclasses import dataclass, field
 
 from gateway.core.ports import Lane
 from gateway.core.repositories import Store
+from gateway.core.vitals import DatabaseVitals, KeyState, Pulse
 from gateway.services.context import Context
 from gateway.settings import Settings
 from gateway.tally import Tally
 
 Probe = Callable[[], str | None]
 """Looks whether a part is there: ``None`` when it is, else why not, in a few words. Takes 3 s at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """How the doctor looks, and how the clock is noticed. ``queue``: ``None`` where it does not answer. ``database``,
+    ``keys``: raise ``StoreDown``. ``went_round``: the clock has had a good round; never raises."""
+
+    queue: Callable[[], Pulse | None]
+    database: Callable[[], DatabaseVitals]
+    keys: Callable[[], KeyState]
+    went_round: Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +43,4 @@ class Gateway:
     heard: Callable[[str, Lane], None] = field(repr=False)
     tally: Tally = field(repr=False)
     rotate_keys: Callable[[], Iterator[tuple[int, int, int]]] = field(repr=False)
+    vitals: Vitals = field(repr=False)

@@ -23,9 +23,10 @@ from gateway.core.model import InstallationId
 from gateway.core.ports import Clock, Crm, CrmAccount, CrmKind, Meter, Provider
 from gateway.core.records import Installation
 from gateway.core.repositories import StoreDown
+from gateway.core.vitals import Pulse
 from gateway.crms import kinds
 from gateway.crms.hosts import Outbound
-from gateway.deployment import Gateway, Probe
+from gateway.deployment import Gateway, Probe, Vitals
 from gateway.providers import PROVIDERS
 from gateway.providers.google import GoogleConfig
 from gateway.providers.outlook import OutlookConfig
@@ -33,9 +34,10 @@ from gateway.services.context import Context
 from gateway.services.pausing import say_if_halted
 from gateway.settings import Settings, SettingsError
 from gateway.store.engine import is_migrated, make_engine
-from gateway.store.rotation import rotate
+from gateway.store.rotation import key_state, rotate
 from gateway.store.unit_of_work import PgStore
 from gateway.store.vault import Vault
+from gateway.store.vitals import vitals_of
 from gateway.tally import Tally
 from workers.queue import RedisDoorbell
 
@@ -91,7 +93,20 @@ def build(settings: Settings, process: Process = Process.COMMAND) -> Gateway:
         heard=doorbell.heard,
         tally=tally,
         rotate_keys=lambda: ((one.done, one.failed, one.left) for one in rotate(engine, vault)),
+        vitals=Vitals(
+            queue=lambda: _pulse(doorbell),
+            database=lambda: vitals_of(engine),
+            keys=lambda: key_state(engine, vault),
+            went_round=doorbell.went_round,
+        ),
     )
+
+
+def _pulse(doorbell: RedisDoorbell) -> Pulse | None:
+    try:
+        return doorbell.pulse()
+    except RedisError:
+        return None
 
 
 def settle_in(gateway: Gateway) -> None:

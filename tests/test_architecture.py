@@ -43,7 +43,7 @@ ALLOWED = {
     r"workers(\..*)?": (
         r"gateway(\.((core|services)(\..*)?|wiring|deployment|settings|telemetry|crash))?|workers(\..*)?"
     ),
-    r"wsgi": r"gateway(\.(core(\..*)?|wiring|settings|telemetry|web\.app))?",
+    r"wsgi": r"gateway(\.(core(\..*)?|wiring|settings|telemetry|web\.(app|cli_doctor)))?",
     r"sandbox(\..*)?": r"sandbox(\..*)?",
 }
 # Libraries that only some may know, by the top of their name.

@@ -11,9 +11,12 @@ from typing import Any
 import pytest
 
 from gateway import settings, wiring
+from gateway.clock import SystemClock
 from gateway.core.records import InstallationStatus
 from gateway.core.repositories import StoreDown
 from gateway.deployment import Gateway
+from gateway.providers.google import GoogleConfig
+from gateway.providers.outlook import OutlookConfig
 from gateway.settings import SettingsError
 from tests.fakes_store import clock, store, store_database, store_engine
 from tests.webhooks.conftest import environment
@@ -180,3 +183,36 @@ def test_what_goes_to_sentry_holds_no_secret(monkeypatch: pytest.MonkeyPatch) ->
         "message": "token=[redacted]",
         "exception": {"values": [{"type": "ValueError", "value": "[redacted]"}]},
     }
+
+
+# --- the doctor's eyes ----------------------------------------------------------------------------------------------
+
+
+def test_the_stores_tell_their_time_and_their_limits(database_url: str, redis_url: str) -> None:
+    gateway = built(database_url, redis_url)
+    found, pulse = gateway.vitals.database(), gateway.vitals.queue()
+    now = SystemClock().now()
+    assert abs((found.at - now).total_seconds()) < 5
+    assert found.version >= 140000
+    assert 0 < found.connections <= found.most
+    assert pulse is not None
+    assert (abs((pulse.at - now).total_seconds()) < 5, pulse.has_clock) == (True, False)
+    gateway.vitals.went_round()
+    assert (gateway.vitals.queue() or pulse).has_clock
+    gateway.store.close()  # type: ignore[attr-defined]
+
+
+def test_a_silent_queue_has_no_pulse() -> None:
+    assert built().vitals.queue() is None
+
+
+def test_clients_that_cannot_be_right_are_doubted() -> None:
+    guid = "0b6f1e0a-5a0c-4f39-9d0b-1f2e3d4c5b6a"
+    good = OutlookConfig(guid, "Abc8Q~value").doubts, GoogleConfig("1-a.apps.googleusercontent.com", "GOCSPX-x").doubts
+    assert good == ((), ())
+    assert "copy its Value" in OutlookConfig(guid, guid).doubts[0]
+    assert "Application (client) ID" in OutlookConfig("my app", "Abc8Q~value").doubts[0]
+    assert len(GoogleConfig("1-a", "1-a.apps.googleusercontent.com").doubts) == 2
+    # Another authority (the stand-ins, an emulator) makes its ids as it likes.
+    assert GoogleConfig("a", "b", token_uri="http://127.0.0.1/token").doubts == ()
+    assert OutlookConfig("a", "b", authority="http://127.0.0.1/common").doubts == ()

@@ -35,10 +35,12 @@ _STOP_SECONDS = 0.8
 
 @dataclass(slots=True)
 class Rounds:
-    """What the clock does, again and again. ``begin``: done before all else, until it has succeeded once."""
+    """What the clock does, again and again. ``begin``: done before all else, until it has succeeded once.
+    ``went_round``: told of good rounds, every 15 s."""
 
     ctx: Context
     begin: Callable[[], None]
+    went_round: Callable[[], None] = lambda: None
     _begun: bool = field(default=False, init=False)
     _ticked_at: datetime | None = field(default=None, init=False)
     _well_at: datetime | None = field(default=None, init=False)
@@ -57,6 +59,7 @@ class Rounds:
         if self._ticked_at is None or abs(now - self._ticked_at) >= TICK:
             sweep.tick(self.ctx)
             self._ticked_at = now
+            self.went_round()
         self._well_at = now
 
     def keep_going(self, stop: threading.Event) -> None:
@@ -101,7 +104,7 @@ def main() -> int:
 
 
 def _rounds(gateway: Gateway) -> Rounds:
-    return Rounds(gateway.ctx, lambda: wiring.settle_in(gateway))
+    return Rounds(gateway.ctx, lambda: wiring.settle_in(gateway), gateway.vitals.went_round)
 
 
 if __name__ == "__main__":

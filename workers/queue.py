@@ -10,7 +10,9 @@ from __future__ import annotations
 import logging
 import ssl
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from redis import Redis
@@ -20,6 +22,7 @@ from rq import Queue
 
 from gateway.core.model import InstallationId
 from gateway.core.ports import Lane, Meter
+from gateway.core.vitals import Pulse
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +38,15 @@ NUDGE_SECONDS: Final = 10
 
 MOST_WAITING: Final = 10_000
 """Beyond this many waiting rings no more are added: those that wait find the work as well."""
+
+CLOCK_KEY: Final = "clock:went-round"
+CLOCK_SECONDS: Final = 60
+"""For how long a clock's good round is remembered."""
+
+_WORKERS: Final = "rq:workers"
+_QUIET_TTL: Final = 45
+"""RQ lets a worker's key live for 90 s from each of its heartbeats, one every 10 s: who has less left is gone or stuck
+(https://github.com/rq/rq/blob/master/rq/worker/base.py)."""
 
 _FAILURE_SECONDS: Final = 60
 _TIMEOUT_SECONDS: Final = 0.5
@@ -98,6 +110,32 @@ class RedisDoorbell:
     def waiting(self) -> dict[str, int]:
         """How many rings wait, by lane. Raises ``redis.RedisError``."""
         return {lane.value: self._redis.llen(queue.key) for lane, queue in self._queues.items()}
+
+    def went_round(self) -> None:
+        """The clock of this deployment has just had a good round. A lost one is said again by the next."""
+        try:
+            self._redis.set(CLOCK_KEY, 1, ex=CLOCK_SECONDS)
+        except Exception as error:  # noqa: BLE001 - only the doctor looks at it
+            log.warning("the clock's heartbeat was lost: %s", type(error).__name__)
+
+    def pulse(self) -> Pulse:
+        """Who is there. Reads plain fields alone, so that nothing in Redis makes code run. Raises
+        ``redis.RedisError``."""
+        redis: Any = self._redis
+        seconds, micros = redis.time()
+        memory = redis.info("memory")
+        threads: Counter[str] = Counter()
+        for key in redis.smembers(_WORKERS):
+            if redis.ttl(key) > _QUIET_TTL:
+                threads[(redis.hget(key, "queues") or b"").decode(errors="replace")] += 1
+        return Pulse(
+            at=datetime.fromtimestamp(seconds + micros / 1e6, UTC),
+            threads=dict(threads),
+            has_clock=bool(redis.exists(CLOCK_KEY)),
+            used_bytes=int(memory.get("used_memory", 0)),
+            limit_bytes=int(memory.get("maxmemory", 0)),
+            eviction=str(memory.get("maxmemory_policy", "")),
+        )
 
     def _ring(self, installation_id: InstallationId, mailbox: str, lane: Lane) -> str:
         queue = self._queues[lane]

@@ -236,6 +236,8 @@ class Provider:
     """What a further permission, asked for only on demand, would bring; empty: there is none."""
     walled: bool = True
     """Whether the permission for a calendar of our own shows nothing else of the account."""
+    doubts: tuple[str, ...] = ()
+    """What does not look right about our client at this provider, each with the fix, in words without the secret."""
 
 
 # --- CRMs -----------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from sqlalchemy import Column, Connection, Engine, bindparam, func, select, tuple_, update
 
+from gateway.core.vitals import KeyState
 from gateway.store.schema import CONFLICTS, CONNECTIONS, INBOX, INSTALLATIONS, LINKS, ONE_USE
 from gateway.store.vault import PREFIX_BYTES, Vault, VaultError
 
@@ -84,6 +85,18 @@ def rotate(engine: Engine, vault: Vault, batch: int = BATCH) -> Iterator[Progres
 def left(engine: Engine, vault: Vault) -> int:
     """How many ciphertexts are not under the newest key. Reads every table once."""
     return sum(_count(engine, vault, which) for which in ENCRYPTED)
+
+
+def key_state(engine: Engine, vault: Vault) -> KeyState:
+    """What is not under the newest key. Reads every table once. Raises ``StoreDown``."""
+    older = lost = 0
+    for which in ENCRYPTED:
+        prefix = func.substring(which.column, 1, PREFIX_BYTES)
+        with engine.connect() as transaction:
+            found = transaction.execute(select(prefix, func.count()).where(_older(vault, which)).group_by(prefix)).all()
+        older += sum(count for name, count in found if vault.knows(bytes(name)))
+        lost += sum(count for name, count in found if not vault.knows(bytes(name)))
+    return KeyState(older, lost)
 
 
 def _older(vault: Vault, which: EncryptedColumn) -> Any:

@@ -69,6 +69,10 @@ class Vault:
         except InvalidTag:
             raise VaultError(f"{column}: altered, or copied from another row") from None
 
+    def knows(self, prefix: bytes) -> bool:
+        """Whether the key that a ciphertext's first bytes name is one of ours."""
+        return prefix in self._ciphers
+
     def needs_rotation(self, sealed: bytes) -> bool:
         """Whether it was made under an older key."""
         return sealed[:PREFIX_BYTES] != self.newest_prefix

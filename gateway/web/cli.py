@@ -19,6 +19,7 @@ from gateway.services import pausing
 from gateway.services.context import door_url
 from gateway.settings import named
 from gateway.web import installation_settings
+from gateway.web.cli_doctor import doctor
 from gateway.web.cli_operating import COMMANDS
 from gateway.web.door import context, gateway
 from gateway.web.plainly import plainly
@@ -237,5 +238,5 @@ def rotate_keys() -> None:
         click.echo("The older keys may be taken out of TOKEN_KEYS.")
 
 
-GROUPS: Final[tuple[click.Command, ...]] = (installations, rotate_keys, *COMMANDS)
+GROUPS: Final[tuple[click.Command, ...]] = (installations, rotate_keys, doctor, *COMMANDS)
 """What ``flask --app wsgi`` gets beside Flask's own."""

@@ -10,7 +10,8 @@ from sqlalchemy.dialects.postgresql import BYTEA
 
 from gateway.core.model import ConnectionStatus, Field, FieldConflict, LinkStatus, TaskId
 from gateway.core.records import Arrival
-from gateway.store.rotation import ENCRYPTED, left, rotate
+from gateway.core.vitals import KeyState
+from gateway.store.rotation import ENCRYPTED, key_state, left, rotate
 from gateway.store.schema import LINKS, metadata
 from gateway.store.unit_of_work import PgStore
 from gateway.store.vault import Vault, VaultError
@@ -104,3 +105,10 @@ def test_while_the_old_key_is_still_the_only_one_of_another_process(store: PgSto
     with store.begin() as uow, pytest.raises(VaultError, match="TOKEN_KEYS"):
         uow.links.get(HERE, a_link("l0").id)
 
+
+def test_what_is_older_and_what_is_lost_is_counted(store: PgStore, store_engine: Engine):
+    fill(store)
+    every = left(store_engine, Vault((NEW,)))
+    assert key_state(store_engine, Vault((OLD,))) == KeyState(0, 0)
+    assert key_state(store_engine, Vault((NEW, OLD))) == KeyState(every, 0)
+    assert key_state(store_engine, Vault((NEW,))) == KeyState(0, every)

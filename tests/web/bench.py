@@ -31,9 +31,10 @@ from gateway.core.ports import (
 )
 from gateway.core.records import Connection, Installation, Link
 from gateway.core.repositories import Store, StoreDown, UnitOfWork
+from gateway.core.vitals import DatabaseVitals, KeyState, Pulse
 from gateway.crms import kinds
 from gateway.crms.hosts import Outbound
-from gateway.deployment import Gateway
+from gateway.deployment import Gateway, Vitals
 from gateway.services import installations
 from gateway.services.context import Context, link_id
 from gateway.tally import Tally
@@ -112,8 +113,10 @@ class Bench:
     accounts: dict[str, FakeAccount] = field(default_factory=dict)
     rings: list[tuple[str, str, str, float]] = field(default_factory=list)
     crm: FakeCrm = field(default_factory=FakeCrm)
+    pulse: Pulse | None = None
 
     def __post_init__(self) -> None:
+        self.pulse = self.pulse or Pulse(self.clock.now(), {"now": 6, "backfill": 2}, True, 10, 0, "noeviction")
         self.settings = settings.load({**ENVIRONMENT, **self.variables})
         self.sign_in = {name: FakeSignIn(name) for name in self.providers}
         self.ctx = self._context()
@@ -125,6 +128,12 @@ class Bench:
             heard=lambda _mailbox, _lane: None,
             tally=Tally(),
             rotate_keys=lambda: iter([(3, 0, 2), (5, 0, 0)]),
+            vitals=Vitals(
+                queue=lambda: self.pulse,
+                database=lambda: DatabaseVitals(self.clock.now(), 160002, 3, 97),
+                keys=lambda: KeyState(0, 0),
+                went_round=lambda: None,
+            ),
         )
         self.app = create_app(self.gateway)
         self.acme, self.token = self.install("Acme")

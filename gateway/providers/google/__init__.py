@@ -37,4 +37,5 @@ def provider(config: GoogleConfig) -> Provider:
         names_the_event=False,
         title_limit=TITLE_LIMIT,
         encode_text=translate.encode_text,
+        doubts=config.doubts,
     )

@@ -32,3 +32,15 @@ class GoogleConfig:
     now: Callable[[], datetime] = field(default=_machine_time, repr=False, compare=False)
     count: Callable[[str], None] = field(default=_nobody_counts, repr=False, compare=False)
     """Told the status of each answer, ``none`` where there was none."""
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What a client of the real Google would look like and this one does not. No call is made."""
+        if "google" not in self.token_uri:  # another authority makes its ids as it likes
+            return ()
+        found = []
+        if not self.client_id.endswith(".apps.googleusercontent.com"):
+            found.append("GOOGLE_CLIENT_ID does not end in .apps.googleusercontent.com: copy the client's id whole")
+        if self.client_secret.endswith(".apps.googleusercontent.com") or " " in self.client_secret:
+            found.append("GOOGLE_CLIENT_SECRET is no secret of a client: copy the one beside the id (GOCSPX-...)")
+        return tuple(found)

@@ -41,4 +41,5 @@ def provider(config: OutlookConfig) -> Provider:
         door="microsoft",
         extras="Colours for the categories of your tasks",
         walled=False,
+        doubts=config.doubts,
     )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+
+_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def _machine_time() -> datetime:
@@ -31,3 +34,15 @@ class OutlookConfig:
     now: Callable[[], datetime] = field(default=_machine_time, repr=False, compare=False)
     count: Callable[[str], None] = field(default=_nobody_counts, repr=False, compare=False)
     """Told the status of each answer, ``none`` where there was none."""
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What a registration at the real Microsoft would look like and this one does not. No call is made."""
+        if "microsoftonline" not in self.authority:
+            return ()
+        found = []
+        if not _GUID.fullmatch(self.client_id):
+            found.append("MICROSOFT_CLIENT_ID is no Application (client) ID: copy it from the registration's overview")
+        if _GUID.fullmatch(self.client_secret):
+            found.append("MICROSOFT_CLIENT_SECRET looks like the Secret ID: make a new secret and copy its Value")
+        return tuple(found)
