@@ -88,11 +88,13 @@ def anchors(document: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def test_the_picture_is_a_small_png() -> None:
-    (name,) = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", README)
-    picture = (REPOSITORY / name).read_bytes()
-    assert picture.startswith(b"\x89PNG\r\n\x1a\n")
-    assert len(picture) < 150_000
+def test_the_pictures_are_small_pngs() -> None:
+    names = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", README)
+    assert [Path(name).stem for name in names] == ["desk", "panel", "settings"]
+    for name in names:
+        picture = (REPOSITORY / name).read_bytes()
+        assert picture.startswith(b"\x89PNG\r\n\x1a\n")
+        assert len(picture) < 250_000
 
 
 def test_every_call_that_the_readme_names_is_in_the_interface() -> None:
