@@ -8,11 +8,16 @@ from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from gateway.core.model import Day, Event, Look, Memory, Moment, Paint, Priority, Remind, Span, Task, When
+from gateway.core.text import clip
 
 EARLIEST = 1970
 LATEST = 2100
 """Due dates outside these years cannot be synced (B34)."""
 
+DESCRIPTION_LIMIT = 8000
+"""Code points of a description. Google's limit is often said to be 8192, and is nowhere documented; CRMs hold more."""
+
+_LONGEST_ESCAPE = len("&amp;")
 _ONE_DAY = timedelta(days=1)
 _MORNING = 9
 
@@ -39,9 +44,20 @@ class Rules:
 
 
 def block(task: Task, rules: Rules) -> str:
-    """The description we own: the task's text, a blank line, the deep link."""
+    """The description we own: the task's text, a blank line, the deep link. A text too long for a calendar is cut; the
+    link always stays."""
     link = f"Open in {rules.crm_name}: {task.url}" if task.url else ""
-    return rules.encode("\n\n".join(part for part in (task.description.strip(), link) if part))
+    text = task.description.strip()
+    whole = _joined(text, link, rules)
+    room = DESCRIPTION_LIMIT - len(_joined("", link, rules))
+    while len(whole) > DESCRIPTION_LIMIT and room > 0:
+        whole = _joined(clip(text[: DESCRIPTION_LIMIT + 1], room), link, rules)
+        room -= max(1, (len(whole) - DESCRIPTION_LIMIT) // _LONGEST_ESCAPE)  # what is escaped takes more room
+    return whole
+
+
+def _joined(text: str, link: str, rules: Rules) -> str:
+    return rules.encode("\n\n".join(part for part in (text, link) if part))
 
 
 def compose(shown: str, last: str, new: str) -> str:

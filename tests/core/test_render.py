@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import html
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from gateway.core.model import Day, Moment, Owner, UserId
-from gateway.core.render import Rules, block, compose, has_passed, holdable, in_range, span, zone_of
+from gateway.core.render import DESCRIPTION_LIMIT, Rules, block, compose, has_passed, holdable, in_range, span, zone_of
 from tests.factories import FOURTH, NINE, NOW, THIRD, a_task, an_event
 
 TOKYO = Owner(UserId("u-1"), "Asia/Tokyo")
@@ -109,6 +110,27 @@ def test_b2_the_block_is_made_fit_for_the_provider():
     rules = Rules(crm_name="Desk", encode=lambda text: text.replace("\n", "<br>"))
     assert block(a_task(description="Text"), rules) == "Text<br><br>Open in Desk: https://crm.example/tasks/t-1"
     assert block(a_task(description="", url=""), Rules()) == ""
+
+
+@pytest.mark.parametrize("cluster", ["x", "<", "e\u0301", "\U0001f469\u200d\U0001f4bb"])
+def test_b2_a_text_too_long_for_a_calendar_is_cut_between_characters_and_the_link_stays(cluster):
+    text = cluster * 20_000
+    found = block(a_task(description=text), Rules(encode=html.escape))
+    cut, _, link = found.rpartition("\n\n")
+    assert DESCRIPTION_LIMIT - 100 < len(found) <= DESCRIPTION_LIMIT
+    assert link.endswith("https://crm.example/tasks/t-1")
+    kept = html.unescape(cut)
+    assert kept.endswith("…")
+    assert text.startswith(kept[:-1])
+    assert len(kept[:-1]) % len(cluster) == 0
+    assert block(a_task(description=text), Rules(encode=html.escape)) == found
+
+
+def test_b2_a_text_that_just_fits_is_not_cut():
+    link = "Open in CRM: https://crm.example/tasks/t-1"
+    text = "x" * (DESCRIPTION_LIMIT - len(link) - 2)
+    assert block(a_task(description=text), Rules()) == f"{text}\n\n{link}"
+    assert len(block(a_task(description=text + "x"), Rules())) == DESCRIPTION_LIMIT
 
 
 @pytest.mark.parametrize(

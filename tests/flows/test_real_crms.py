@@ -208,3 +208,13 @@ def test_a_key_taken_away_pauses_the_installation_and_loses_nothing(house: CrmHo
     until_quiet(house)
     assert house.seen(task).title == "Call Eve"
     nothing_is_left(house)
+
+
+def test_a_very_long_text_does_not_keep_a_task_out_of_the_calendar(house: CrmHouse, ada: Person) -> None:
+    task = house.synced(ada, text="Bring the quote. " * 3000, title="x" * 250)
+    told = house.event(ada)["description"]
+    assert told.startswith("Bring the quote. Bring")
+    assert len(told) <= 8192
+    assert task in told, "the link stays"
+    assert house.seen(task).title == "x" * 250
+    nothing_is_left(house)
