@@ -14,8 +14,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import sandbox.crm
+import sandbox.espocrm
 import sandbox.google
 import sandbox.graph
+import sandbox.hubspot
+import sandbox.twenty
 from sandbox import conformance
 from sandbox.kit.clock import Clock
 from sandbox.kit.standin import StandIn
@@ -43,8 +46,13 @@ def _start(options: argparse.Namespace) -> list[StandIn]:
     clock = Clock(options.clock_file)
     pace = {"notify_delay_ms": options.notify_delay_ms, "latency_ms": options.latency_ms}
     running: list[StandIn] = []
-    if options.crm_port is not None:
-        running.append(sandbox.crm.start(options.crm_port, clock, options.seed, **pace))
+    crms = (
+        (sandbox.crm.start, options.crm_port),
+        (sandbox.twenty.start, options.twenty_port),
+        (sandbox.espocrm.start, options.espocrm_port),
+        (sandbox.hubspot.start, options.hubspot_port),
+    )
+    running += [start(port, clock, options.seed, **pace) for start, port in crms if port is not None]
     if options.google_port is not None:
         google = sandbox.google.start(
             options.google_port, clock, options.seed, quota_per_minute=options.quota_per_minute, **pace
@@ -61,6 +69,8 @@ def _start(options: argparse.Namespace) -> list[StandIn]:
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m sandbox", description="Stand-ins for a CRM, Google and Microsoft.")
     parser.add_argument("--crm-port", type=int, metavar="N", help="serve the CRM on this port (0: any free one)")
+    for name in ("Twenty", "EspoCRM", "HubSpot"):
+        parser.add_argument(f"--{name.lower()}-port", type=int, metavar="N", help=f"serve {name} on this port")
     parser.add_argument("--google-port", type=int, metavar="N", help="serve Google Calendar on this port")
     parser.add_argument("--graph-port", type=int, metavar="N", help="serve Microsoft's login and Graph on this port")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="ids, tokens and chance follow from it")

@@ -11,6 +11,7 @@ import sandbox.espocrm
 import sandbox.hubspot
 import sandbox.twenty
 from sandbox.kit.standin import StandIn
+from tests.flows.acts import edit_task, new_task
 from tests.flows.house import Api, House, Person, add_private_events
 
 AT_NINE = datetime(2030, 3, 5, 9, tzinfo=UTC)
@@ -260,6 +261,26 @@ def _hubspot(values: dict[str, Any]) -> dict[str, Any]:
     if "done" in values:
         spoken["hs_task_status"] = "COMPLETED" if values["done"] else "NOT_STARTED"
     return spoken
+
+
+class GenericHouse(CrmHouse):
+    """With a CRM of the generic contract, for what is compared with the others."""
+
+    adapter = "generic"
+    holds_days = True
+
+    def start_crm(self, how: dict[str, Any]) -> StandIn:
+        return House.start_crm(self, how)
+
+    def install(self, *settings_given: str) -> None:
+        House.install(self, *settings_given)
+
+    def new(self, who: Person, **values: Any) -> str:
+        return new_task(who, calendar_sync=values["on"])
+
+    def edit(self, who: Person, task_id: str, **values: Any) -> None:
+        names = {"title": "title", "on": "calendar_sync"}
+        edit_task(who, task_id, **{names[name]: value for name, value in values.items()})
 
 
 HOUSES = (TwentyHouse, EspoHouse, HubSpotHouse)

@@ -60,7 +60,7 @@ def test_one_door_serves_two_accounts_and_drops_what_is_nobodys(house: HubSpotHo
     body = {"properties": {"hs_task_subject": "theirs", "hs_timestamp": AT_THREE.isoformat()}}
     stranger = hands.call("POST", HUBSPOT_TASKS, json=body)["id"]
     house.settle()
-    assert "deliveries_of_unknown_accounts" in str(house.gateway.counts())
+    assert "deliveries_of_unknown_accounts" in str(house.gateway.tally.waiting())
     door = house.installation["webhook_url"].rpartition("/")[2]
     args = ["installations", "add", "--name", "Bob's", "--adapter", "hubspot", "--base-url", house.crm.url, "--json"]
     runner = house.app.test_cli_runner(env={"BOB": given})

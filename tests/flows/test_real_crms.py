@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.flows.crm_houses import AT_NINE, AT_THREE, HOUSES, CrmHouse
-from tests.flows.house import Person
+from tests.flows.crm_houses import AT_NINE, AT_THREE, HOUSES, CrmHouse, GenericHouse
+from tests.flows.house import Marks, Person
 from tests.flows.test_both_sides import hold_everything, release
 from tests.flows.trouble import nothing_is_left, until_quiet
 from tests.patience import until
@@ -218,3 +218,63 @@ def test_a_very_long_text_does_not_keep_a_task_out_of_the_calendar(house: CrmHou
     assert task in told, "the link stays"
     assert house.seen(task).title == "x" * 250
     nothing_is_left(house)
+
+
+CALLS: dict[str, dict[str, list[str]]] = {
+    "generic": {
+        "switched on": ["GET", "PUT"],
+        "edited in the CRM": [],
+        "moved in the calendar": ["PATCH"],
+        "deleted in the calendar": ["PATCH", "PUT"],
+    },
+    "twenty": {
+        "switched on": ["GET", "GET", "PATCH"],
+        "edited in the CRM": [],
+        "moved in the calendar": ["GET", "PATCH"],
+        "deleted in the calendar": ["GET", "PATCH", "GET", "PATCH"],
+    },
+    "espocrm": {
+        "switched on": ["GET", "GET", "PUT"],
+        "edited in the CRM": ["GET"],
+        "moved in the calendar": ["PUT"],
+        "deleted in the calendar": ["PUT", "PUT"],
+    },
+    "hubspot": {
+        "switched on": ["GET", "GET", "PATCH"],
+        "edited in the CRM": ["GET"],
+        "moved in the calendar": ["GET", "PATCH", "GET"],
+        "deleted in the calendar": ["GET", "PATCH", "PATCH"],
+    },
+}
+"""What the gateway asks of a CRM for one change, report and echo included; docs/crms.md tells the same."""
+
+
+@pytest.mark.parametrize("house", [GenericHouse, *HOUSES], indirect=True, ids=lambda kind: kind.adapter)
+def test_a_change_costs_so_many_calls(house: CrmHouse, ada: Person) -> None:
+    def asked(since: Marks) -> list[str]:
+        return [call["method"] for call in house.calls(since, which="crm")]
+
+    task = house.new(ada, on=False)
+    house.settle()
+    costs: dict[str, list[str]] = {}
+    mark = house.mark()
+    house.edit(ada, task, on=True)
+    house.settle()
+    costs["switched on"] = asked(mark)
+    mark = house.mark()
+    house.edit(ada, task, title="Call Bob")
+    house.settle()
+    costs["edited in the CRM"] = asked(mark)
+    mark = house.mark()
+    moved = {"start": {"dateTime": "2030-03-07T08:00:00Z"}, "end": {"dateTime": "2030-03-07T09:00:00Z"}}
+    house.edit_event(ada, house.event(ada), **moved)
+    house.settle()
+    costs["moved in the calendar"] = asked(mark)
+    mark = house.mark()
+    house.delete_event(ada, house.event(ada))
+    house.settle()
+    costs["deleted in the calendar"] = asked(mark)
+    for change, wanted in CALLS[house.adapter].items():
+        # An echo that overtakes our own commit is looked at: at most two reads more, and nothing is written for it.
+        assert costs[change][: len(wanted)] == wanted, change
+        assert costs[change][len(wanted) :] in ([], ["GET"], ["GET", "GET"]), change

@@ -71,7 +71,9 @@ def test_heroku_scales_the_processes_that_there_are() -> None:
     assert {word.split("=")[0] for word in scale[1:]} | {"release"} == processes
 
 
-@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "docs/decisions/README.md", "docs/providers.md"])
+@pytest.mark.parametrize(
+    "document", ["README.md", "CONTRIBUTING.md", "docs/decisions/README.md", "docs/providers.md", "docs/crms.md"]
+)
 def test_links_into_the_repository_lead_somewhere(document: str) -> None:
     path = REPOSITORY / document
     links = re.findall(r"\]\((?!https?://)([^)]+)\)", path.read_text())
