@@ -21,7 +21,7 @@ def _start() -> Flask:
     try:
         chosen = settings.load(os.environ)
     except SettingsError as error:
-        if not os.environ.get("FLASK_RUN_FROM_CLI"):
+        if not settings.is_command(os.environ):
             raise
         return cli_doctor.without_settings(error)
     # A command's answer stands alone on standard output.

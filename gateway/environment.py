@@ -82,9 +82,11 @@ class Environment:
         return text
 
     def keys(self, name: str, length: int) -> tuple[str, ...]:
-        """A comma list of base64 texts, each of ``length`` bytes, none twice."""
+        """A comma list of base64 texts, each of ``length`` bytes, none twice. Platforms that make secrets themselves
+        give hexadecimal digits: those are taken too, and given back in base64."""
         example = "the output of `openssl rand -base64 32`, the newest first, comma between"
-        texts = tuple(part.strip() for part in self.required(name, example).split(",") if part.strip())
+        parts = (part.strip() for part in self.required(name, example).split(","))
+        texts = tuple(_from_hex(part, length) for part in parts if part)
         keys = [decoded(text) for text in texts]
         if not texts or any(key is None or len(key) != length for key in keys):
             raise SettingsError(name, f"must hold keys of {length} bytes in base64", example)
@@ -151,6 +153,13 @@ def _split(name: str, text: str, example: str) -> SplitResult:
     except ValueError:
         raise SettingsError(name, "is not an address", example) from None
     return parts
+
+
+def _from_hex(text: str, length: int) -> str:
+    """No confusion: in base64 so many characters would be half as many bytes again."""
+    if re.fullmatch(rf"[0-9a-f]{{{2 * length}}}", text):
+        return base64.b64encode(bytes.fromhex(text)).decode()
+    return text
 
 
 def decoded(text: str) -> bytes | None:

@@ -117,9 +117,13 @@ def load(variables: Mapping[str, str]) -> Settings:
         allow_loopback=env.allow_loopback,
         clock_file=_clock_file(env),
         crash_at=_for_tests(env, "CRASH_AT", "the name of a crash point"),
-        # Set by Flask's own command line: https://flask.palletsprojects.com/en/stable/cli/
-        is_command=env.has("FLASK_RUN_FROM_CLI"),
+        is_command=is_command(variables),
     )
+
+
+def is_command(variables: Mapping[str, str]) -> bool:
+    """Whether Flask's own command line runs us: https://flask.palletsprojects.com/en/stable/cli/."""
+    return bool(variables.get("FLASK_RUN_FROM_CLI", "").strip())
 
 
 _DATABASE = "postgresql://user:password@host:5432/calendar_gateway"

@@ -66,6 +66,10 @@ def client(url: str, *, tls_verify: bool = True, timeout: float = _TIMEOUT_SECON
     )
 
 
+def _read(values: list[bytes | None]) -> list[bytes]:
+    return [value or b"" for value in values]
+
+
 def nudge_key(mailbox: str, lane: Lane) -> str:
     """The key that says: somebody is on the way to this mailbox."""
     return f"nudge:{lane.value}:{mailbox}"
@@ -118,16 +122,17 @@ class RedisDoorbell:
         except Exception as error:  # noqa: BLE001 - only the doctor looks at it
             log.warning("the clock's heartbeat was lost: %s", type(error).__name__)
 
-    def pulse(self) -> Pulse:
-        """Who is there. Reads plain fields alone, so that nothing in Redis makes code run. Raises
-        ``redis.RedisError``."""
+    def pulse(self, host: str | None = None) -> Pulse:
+        """Who is there; ``host``: threads of this machine alone. Reads plain fields alone, so that nothing in Redis
+        makes code run. Raises ``redis.RedisError``."""
         redis: Any = self._redis
         seconds, micros = redis.time()
         memory = redis.info("memory")
         threads: Counter[str] = Counter()
         for key in redis.smembers(_WORKERS):
-            if redis.ttl(key) > _QUIET_TTL:
-                threads[(redis.hget(key, "queues") or b"").decode(errors="replace")] += 1
+            queues, at = (value.decode(errors="replace") for value in _read(redis.hmget(key, "queues", "hostname")))
+            if redis.ttl(key) > _QUIET_TTL and host in (None, at):
+                threads[queues] += 1
         return Pulse(
             at=datetime.fromtimestamp(seconds + micros / 1e6, UTC),
             threads=dict(threads),
