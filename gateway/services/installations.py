@@ -159,10 +159,11 @@ def _take_account(uow: UnitOfWork, installation: Installation, account: str) -> 
         raise NotReadable("account", "another installation at this door has this account already") from error
 
 
-def check(ctx: Context, key: str) -> Sequence[Step]:
-    """Look in the CRM for what is missing or broken. Raises what stands in the way."""
+def check(ctx: Context, key: str, admin: str = "") -> Sequence[Step]:
+    """Look in the CRM for what is missing or broken. ``admin``: as in ``Door``, for what only an administrator sees.
+    Raises what stands in the way."""
     installation = by_key(ctx, key)
-    return ctx.open_crm(installation).check(Door(door_url(ctx, installation), installation.webhook_secrets))
+    return ctx.open_crm(installation).check(Door(door_url(ctx, installation), installation.webhook_secrets, admin))
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,11 +150,12 @@ def show_all() -> None:
 
 @installations.command("check")
 @click.argument("key")
+@_ADMIN
 @with_appcontext
 @plainly
-def check(key: str) -> None:
+def check(key: str, admin_env: str | None) -> None:
     """Look in the CRM for what is missing or broken; nothing is changed."""
-    steps = use.check(context(), key)
+    steps = use.check(context(), key, _secret_in(admin_env))
     _print_steps(steps)
     _fail_if_broken(steps)
 

@@ -179,6 +179,9 @@ def test_the_installer_says_what_it_did_and_a_person_still_has_to_do(house: Espo
         in told
     )
     assert "edits reach calendars no sooner" in told
+    house.crm_admin.call("POST", "/behaviour", json={"schedule": "* * * * *"})
+    seen = house.command("check", house.key, "--admin-env", "CRM_ADMIN")
+    assert "already there: webhook schedule" in seen, "what only an administrator sees"
     for hook in house.crm_admin.call("GET", "/webhooks")["webhooks"]:
         house.crm_admin.call("PATCH", f"/webhooks/{hook['id']}", json={"active": False})
     found = house.app.test_cli_runner().invoke(args=["installations", "check", house.key])
