@@ -331,6 +331,7 @@ class Conflicts(Protocol):
         open_only: bool,
         cursor: str | None,
         limit: int,
+        closed_only: bool = False,
     ) -> tuple[Sequence[Conflict], str | None]:
         """Oldest first, with a cursor."""
 

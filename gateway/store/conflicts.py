@@ -113,11 +113,12 @@ class PgConflicts:
         open_only: bool,
         cursor: str | None,
         limit: int,
+        closed_only: bool = False,
     ) -> tuple[Sequence[Conflict], str | None]:
         """Oldest first, with a cursor where there are more. Raises ``NotReadable`` for a cursor that is not ours."""
         statement = _PAGE if user_id is None else _PAGE_OF_USER
-        if open_only:
-            statement = statement.where(_OPEN)
+        if open_only or closed_only:
+            statement = statement.where(_OPEN if open_only else ~_OPEN)
         after_at, after_id = _BEGINNING if cursor is None else _read_cursor(cursor)
         which = {"installation": installation_id, "after_at": after_at, "after_id": after_id, "limit": limit + 1}
         rows = self._transaction.execute(statement, which if user_id is None else {**which, "user": user_id}).all()

@@ -24,7 +24,7 @@ _OPEN, _CLOSED = "open", "closed"
 
 @conflicts.get("/conflicts")
 def list_conflicts() -> ResponseReturnValue:
-    """A page of them, oldest first. With ``state=closed`` a page may hold fewer than there is room for."""
+    """A page of them, oldest first."""
     wanted = one_of("state", (_OPEN, _CLOSED))
     user_id, cursor = request.args.get("user_id"), request.args.get("cursor")
     with context().store.begin() as uow:
@@ -32,11 +32,11 @@ def list_conflicts() -> ResponseReturnValue:
             installation().id,
             user_id=None if user_id is None else UserId(an_id(user_id, "user_id")),
             open_only=wanted == _OPEN,
+            closed_only=wanted == _CLOSED,
             cursor=None if cursor is None else a_text(cursor, "cursor", 1024),
             limit=PAGE,
         )
-    shown_ones = [shown(one) for one in found if wanted != _CLOSED or one.closed_at is not None]
-    return jsonify(conflicts=shown_ones, next_cursor=following)
+    return jsonify(conflicts=[shown(one) for one in found], next_cursor=following)
 
 
 @conflicts.post("/conflicts/<path:cid>/resolve")

@@ -157,6 +157,7 @@ def arguments(filled: dict[str, Any]) -> dict[str, Any]:
         "what": FieldConflict(Field.TITLE, "c", "d"),
         "how": "crm",
         "open_only": False,
+        "closed_only": False,
         "cursor": None,
         "door": "nobody's",
         "credentials": "another",
