@@ -7,7 +7,7 @@ work rolls back unless ``commit`` is called.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -347,6 +347,12 @@ class Deployments(Protocol):
 
     def pause(self, reason: str, at: datetime) -> None:
         """Nothing is leased any more, by whatever deployment."""
+
+    def silent_for(self, deployment_id: str) -> timedelta | None:
+        """How long ago, in true time, a clock was last at work. ``None``: never, or it is not ours."""
+
+    def beat(self, deployment_id: str) -> None:
+        """A clock is at work."""
 
     def resume(self, deployment_id: str) -> None:
         """It is ours, and work goes on."""

@@ -13,15 +13,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gateway.core.errors import GatewayError
-from gateway.core.model import LEFT, WRITABLE, ConnectionStatus, InstallationId, Reason, UserId
+from gateway.core.model import LEFT, ConnectionStatus, InstallationId, Reason, UserId
 from gateway.core.ports import Lane
 from gateway.core.records import Connection, Installation, InstallationStatus, Topic
 from gateway.core.repositories import UnitOfWork
-from gateway.services.catch_up import owe_catch_up
 from gateway.services.connect import NoConnectionError, owe_all, owe_tell
 from gateway.services.context import Context, calendar_mailbox
 from gateway.services.reports import ring_when_due
-from gateway.services.sweep import ring_due
+from gateway.services.sweep import look_afresh, ring_due
 
 log = logging.getLogger(__name__)
 
@@ -71,10 +70,10 @@ def _set(ctx: Context, inst: InstallationId, user_id: UserId, status: Connection
     return changed
 
 
-def _owe(ctx: Context, uow: UnitOfWork, connection: Connection, topic: Topic, lane: Lane = Lane.NOW) -> None:
+def _owe(ctx: Context, uow: UnitOfWork, connection: Connection, topic: Topic) -> None:
     inst, mailbox, now = connection.installation_id, calendar_mailbox(connection.id), ctx.clock.now()
-    due = uow.outbox.request(inst, topic, connection.id, mailbox=mailbox, now=now, lane=lane)
-    ring_when_due(ctx, uow, inst, mailbox, lane, (due - now).total_seconds())
+    due = uow.outbox.request(inst, topic, connection.id, mailbox=mailbox, now=now)
+    ring_when_due(ctx, uow, inst, mailbox, Lane.NOW, (due - now).total_seconds())
 
 
 # --- one installation -----------------------------------------------------------------------------------------------
@@ -91,16 +90,9 @@ def resume(ctx: Context, installation: Installation) -> None:
     """What waited goes on, and what was missed is looked for on both sides."""
     with ctx.store.begin() as uow:
         uow.installations.set_status(installation.id, InstallationStatus.ACTIVE, None)
-        _look_afresh(ctx, uow, installation)
+        look_afresh(ctx, uow, installation)
         uow.commit()
     ring_due(ctx)
-
-
-def _look_afresh(ctx: Context, uow: UnitOfWork, installation: Installation) -> None:
-    owe_catch_up(ctx, uow, installation, doubts=True)
-    for status in WRITABLE:
-        for connection in uow.connections.with_status(installation.id, status):
-            _owe(ctx, uow, connection, Topic.PULL, Lane.BACKFILL)
 
 
 # --- everything -----------------------------------------------------------------------------------------------------
@@ -166,7 +158,7 @@ def resume_all(ctx: Context, *, take_over: bool = False, forget: bool = False) -
         uow.deployments.resume(ctx.deployment_id)
         for installation in found:
             if installation.status is InstallationStatus.ACTIVE:
-                _look_afresh(ctx, uow, installation)
+                look_afresh(ctx, uow, installation)
         uow.commit()
     ring_due(ctx)
 

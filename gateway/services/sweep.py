@@ -8,10 +8,11 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
-from gateway.core.model import ConnectionStatus
+from gateway.core.model import WRITABLE, ConnectionStatus
 from gateway.core.ports import Lane
 from gateway.core.records import Installation, InstallationStatus, Topic
 from gateway.core.reflecting import SLOT
+from gateway.core.repositories import UnitOfWork
 from gateway.core.schedule import next_safety_read
 from gateway.services.catch_up import owe_catch_up
 from gateway.services.connect import GRACE, give_up_waiting, suspect
@@ -27,6 +28,9 @@ SELDOM = timedelta(hours=6)
 
 ECHO_WITHIN = timedelta(minutes=5)
 """How late the push about a write of ours may be; providers mostly need seconds."""
+
+ABSENT_AFTER = timedelta(minutes=2)
+"""After so long without a beat nobody was here; a deploy takes less."""
 
 STILL_SILENT = timedelta(hours=1)
 """How long a subscription made anew may be silent before it is made anew again."""
@@ -51,6 +55,7 @@ def ring_due(ctx: Context) -> int:
 
 def tick(ctx: Context) -> None:
     """One full beat. Each part is a transaction of its own, so that one that fails does not hold up the rest."""
+    notice_absence(ctx)
     renew_subscriptions(ctx)
     doubt_silence(ctx)
     read_for_safety(ctx)
@@ -58,6 +63,36 @@ def tick(ctx: Context) -> None:
     close_old_conflicts(ctx)
     end_waiting(ctx)
     forget(ctx)
+
+
+def notice_absence(ctx: Context) -> timedelta | None:
+    """Where no clock was at work for a while (everything was down, or a backup was brought back), deliveries found
+    nobody, and not every sender tries again: every CRM and calendar is looked at. Gives how long that was."""
+    with ctx.store.begin() as uow:
+        silent = uow.deployments.silent_for(ctx.deployment_id)
+        everybody = uow.installations.all() if silent is not None and silent >= ABSENT_AFTER else ()
+    for installation in everybody:
+        with ctx.store.begin() as uow:
+            look_afresh(ctx, uow, installation)
+            uow.commit()
+    with ctx.store.begin() as uow:
+        uow.deployments.beat(ctx.deployment_id)
+        uow.commit()
+    if silent is None or silent < ABSENT_AFTER:
+        return None
+    log.warning("nobody was here for %d s: every CRM and every calendar is looked at", silent.total_seconds())
+    return silent
+
+
+def look_afresh(ctx: Context, uow: UnitOfWork, installation: Installation) -> None:
+    """Owe a look at one CRM, and at every calendar of its people, without haste."""
+    inst, now = installation.id, ctx.clock.now()
+    owe_catch_up(ctx, uow, installation, doubts=True)
+    connections = [one for status in WRITABLE for one in uow.connections.with_status(inst, status)]
+    for connection in sorted(connections, key=lambda one: one.id):
+        mailbox = calendar_mailbox(connection.id)
+        due = uow.outbox.request(inst, Topic.PULL, connection.id, mailbox=mailbox, now=now, lane=Lane.BACKFILL)
+        ring_when_due(ctx, uow, inst, mailbox, Lane.BACKFILL, (due - now).total_seconds())
 
 
 def renew_subscriptions(ctx: Context) -> int:

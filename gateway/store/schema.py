@@ -14,7 +14,7 @@ from gateway.store.columns import a_json, a_switch, a_text, a_time, a_whole, bel
 
 metadata = MetaData()
 
-REVISION: Final = "0006"
+REVISION: Final = "0007"
 """The migration that these tables are at."""
 
 LEASE_NUMBERS = Sequence("lease_numbers", metadata=metadata)
@@ -349,6 +349,7 @@ DEPLOYMENT = Table(  # whose rows these are; at most one row
     a_text("id"),
     a_time("paused_at"),
     a_text("paused_reason", empty=True),
+    a_time("beat_at"),
     PrimaryKeyConstraint("id"),
 )
 

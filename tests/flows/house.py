@@ -135,6 +135,14 @@ class House:
         """Further stand-ins, kept in ``others``, and what the environment says of them."""
         return {}
 
+    def stop_web(self) -> None:
+        """Nobody is at the doors."""
+        self._server.stop()
+
+    def start_web(self) -> None:
+        """The doors are open again."""
+        self._server = serve(self.app, self._server_port)
+
     def stop(self) -> None:
         self._server.stop()
         for one in self.others:
