@@ -173,7 +173,7 @@ def test_alive_without_a_queue_restarts_nobody(capsys: pytest.CaptureFixture[str
 
 def test_the_image_is_built_in_steps_and_runs_as_nobody() -> None:
     text = read("Dockerfile")
-    first, last = text.split("\nFROM ")
+    _, first, last = text.split("\nFROM ")
     assert "bin/assets.py --production" in first
     assert "--from=build" in last
     assert "pip install" not in last
