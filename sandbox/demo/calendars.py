@@ -13,13 +13,13 @@ from urllib.parse import quote
 
 from sandbox.demo.outside import Api, Person
 
-_COLOURS = {"11": "#d50000", "6": "#f4511e", "9": "#3f51b5", "2": "#33b679", "8": "#616161"}
+_COLOURS = {"11": "#d50000", "6": "#c43e00", "9": "#3f51b5", "2": "#0b7a4b", "8": "#616161"}
 _CATEGORIES = {
     "Urgent priority": "#c50f1f",
-    "High priority": "#ca5010",
+    "High priority": "#b3470e",
     "Normal priority": "#0f6cbd",
     "Low priority": "#498205",
-    "Done": "#69797e",
+    "Done": "#5a696e",
 }
 
 

@@ -7,7 +7,7 @@ calls the gateway only where a CRM would (conflict banner, timeline). The browse
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -18,11 +18,14 @@ from flask.typing import ResponseReturnValue
 
 from sandbox.demo import views
 from sandbox.demo.calendars import CalendarApp, Span
+from sandbox.demo.mischief import Mischief
 from sandbox.demo.outside import Api, CrmApp, OutsideError
+from sandbox.demo.settings import STAND_IN
+from sandbox.demo.wire import LANES, Wire
 
 _DAYS_BACK, _DAYS_AHEAD = 2, 21
+_POLICY = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'"
 _LOOPBACK = ("127.0.0.1", "localhost")
-_HOLD = {"match": {"direction": "out"}, "do": "hold", "times": None}
 
 
 @dataclass
@@ -33,7 +36,8 @@ class Desk:
     calendars: tuple[CalendarApp, ...]
     gateway: Api
     now: Callable[[], datetime]
-    held: bool = field(default=False)
+    mischief: Mischief
+    wire: Wire
 
     @property
     def zone(self) -> ZoneInfo:
@@ -53,7 +57,8 @@ class Desk:
             "persons": [views.person_view(one.person) for one in self.calendars],
             "zone": zone.key,
             "today": now.date().isoformat(),
-            "held": self.held,
+            "now": now.strftime("%Y-%m-%dT%H:%M:%S"),
+            "broken": self.mischief.state(),
             "tasks": sorted(tasks, key=_by_due),
             "events": [
                 views.event_view(event, zone) | {"person": one.person.user_id}
@@ -61,15 +66,6 @@ class Desk:
                 for event in one.events(first, last)
             ],
         }
-
-    def hold(self, held: bool) -> None:
-        """Hold back, or let go, what the stand-ins send to the gateway."""
-        for url in dict.fromkeys((self.crm.url, *(one.url for one in self.calendars))):
-            admin = Api(url)
-            admin.call("DELETE", "/_sandbox/faults")  # lets go of what was held, too
-            if held:
-                admin.call("POST", "/_sandbox/faults", json=_HOLD)
-        self.held = held
 
 
 def create_app(desk: Desk) -> Flask:
@@ -79,6 +75,7 @@ def create_app(desk: Desk) -> Flask:
     _add_reading(app, desk)
     _add_task_calls(app, desk)
     _add_event_calls(app, desk)
+    _add_breaking(app, desk)
     return app
 
 
@@ -94,7 +91,7 @@ def _guard(app: Flask) -> None:
 
     @app.after_request
     def tell_the_browser(response: Response) -> Response:
-        response.headers["Content-Security-Policy"] = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'"
+        response.headers["Content-Security-Policy"] = _POLICY
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Referrer-Policy"] = "no-referrer"
         response.headers["Cache-Control"] = "no-store"
@@ -106,7 +103,7 @@ def _guard(app: Flask) -> None:
 
     @app.errorhandler(KeyError)
     def nobody(_error: KeyError) -> ResponseReturnValue:
-        return _refused("There is no such person here.", 404)
+        return _refused("There is no such thing here.", 404)
 
     @app.errorhandler(ValueError)
     def not_understood(_error: ValueError) -> ResponseReturnValue:
@@ -127,10 +124,10 @@ def _add_reading(app: Flask, desk: Desk) -> None:
         found = desk.gateway.call("GET", f"/v1/tasks/{quote(task_id, safe='')}/timeline")
         return jsonify(hops=[views.hop_view(hop, desk.zone) for hop in _rows(found)])
 
-    @app.put("/api/hold")
-    def hold() -> ResponseReturnValue:
-        desk.hold(request.get_json().get("held") is True)
-        return "", 204
+    @app.get("/api/wire")
+    def wire() -> ResponseReturnValue:
+        lines = desk.wire.since(request.args.get("since", 0, type=int))
+        return jsonify(lines=[line.shown(desk.zone) for line in lines], lanes=list(LANES.items()))
 
     @app.post("/api/conflicts/<conflict_id>")
     def resolve(conflict_id: str) -> ResponseReturnValue:
@@ -166,6 +163,40 @@ def _add_event_calls(app: Flask, desk: Desk) -> None:
     @app.delete("/api/people/<user_id>/events/<event_id>")
     def delete_event(user_id: str, event_id: str) -> ResponseReturnValue:
         desk.calendar(user_id).delete(event_id)
+        return "", 204
+
+
+def _add_breaking(app: Flask, desk: Desk) -> None:
+    mischief = desk.mischief
+
+    @app.put("/api/hold")
+    def hold() -> ResponseReturnValue:
+        held = request.get_json().get("held") is True
+        mischief.hold(held)
+        desk.wire.note("holds the webhooks and pushes" if held else "lets them go", desk.now())
+        return "", 204
+
+    @app.post("/api/break/<what>")
+    def break_something(what: str) -> ResponseReturnValue:
+        acts = {
+            "push": (mischief.lose_next_push, "Google's next push will be lost"),
+            "busy": (mischief.busy, "the providers ask for patience, for a minute"),
+            "queue": (mischief.machinery.empty_queue, "Redis was emptied"),
+            "worker": (mischief.machinery.kill_worker, "the worker was killed; it is started again"),
+        }
+        act, words = acts[what]
+        act()
+        desk.wire.note(words, desk.now())
+        return "", 204
+
+    @app.put("/api/people/<user_id>/access")
+    def access(user_id: str) -> ResponseReturnValue:
+        person, given = desk.calendar(user_id).person, request.get_json().get("given") is True
+        if given:
+            mischief.connect(person)
+        else:
+            mischief.revoke(person, STAND_IN[person.provider])
+        desk.wire.note(f"{person.name} {'gives access again' if given else 'takes access away'}", desk.now())
         return "", 204
 
 

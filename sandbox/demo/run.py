@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import time
+from contextlib import suppress
 from typing import NoReturn
 
 from sandbox import embedded
@@ -14,10 +16,12 @@ from sandbox.demo.calendars import CalendarApp, calendar_app
 from sandbox.demo.connect import connect
 from sandbox.demo.desk import Desk, create_app
 from sandbox.demo.keys import keys
+from sandbox.demo.mischief import Machinery, Mischief
 from sandbox.demo.outside import Api, CrmApp, Person
 from sandbox.demo.processes import Processes
 from sandbox.demo.report import Report
 from sandbox.demo.settings import CRM_TOKEN_VARIABLE, Settings
+from sandbox.demo.wire import Wire
 from sandbox.kit.clock import Clock
 from sandbox.kit.server import Server, serve
 
@@ -44,6 +48,7 @@ class Demo:
         self._processes = Processes(chosen.folder / "logs")
         self._report = Report(chosen.folder / "installation.json")
         self._desk: Server | None = None
+        self._servers: embedded.Servers | None = None
 
     def start(self) -> str:
         """Bring everything up and return the desk's address.
@@ -88,8 +93,8 @@ class Demo:
         if "postgres" in servers.running:
             embedded.drop_database(servers, _DATABASE)
             database_url = embedded.create_database(servers, _DATABASE)
-        if "valkey" in servers.running:
-            embedded.empty_queue(servers)
+        self._servers = servers
+        self._empty_queue()
         return {"DATABASE_URL": database_url, "REDIS_URL": servers.redis_url}
 
     def _start_stand_ins(self) -> None:
@@ -154,9 +159,29 @@ class Demo:
         first, second = people
         seed.seed_tasks(CrmApp(self._url("crm"), first), self._clock.now(), second)
 
+    def _machinery(self, gateway: Api) -> Machinery:
+        """What the desk may do to the gateway's own parts. The watch starts a killed worker again."""
+
+        def kill_worker() -> None:
+            with suppress(ProcessLookupError):
+                os.kill(self._processes.pids["worker"], signal.SIGKILL)
+
+        def connect_again(person: Person) -> None:
+            connect(gateway, self._url(settings.STAND_IN[person.provider]), person)
+
+        return Machinery(self._empty_queue, kill_worker, connect_again)
+
+    def _empty_queue(self) -> None:
+        """Only where the queue is the demo's own."""
+        if self._servers is not None and "valkey" in self._servers.running:
+            embedded.empty_queue(self._servers)
+
     def _open_desk(self, gateway: Api, people: tuple[Person, Person], installation: dict[str, str]) -> str:
         calendars = tuple(self._calendar(one) for one in people)
-        desk = Desk(CrmApp(self._url("crm"), people[0]), calendars, gateway, self._clock.now)
+        stand_ins = {name: self._url(name) for name in _STAND_INS}
+        mischief = Mischief(stand_ins, self._machinery(gateway))
+        crm = CrmApp(self._url("crm"), people[0])
+        desk = Desk(crm, calendars, gateway, self._clock.now, mischief, Wire(stand_ins, gateway))
         self._desk = serve(create_app(desk), self._chosen.ports.desk)
         self._report.update(
             **{f"{name}_url": self._url(name) for name in ("gateway", *_STAND_INS, "desk")},

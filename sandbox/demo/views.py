@@ -80,6 +80,8 @@ def event_view(event: Event, zone: ZoneInfo) -> dict[str, Any]:
         "time": "" if event.span.all_day else begins.strftime("%H:%M"),
         "until": "" if event.span.all_day else ends.strftime("%H:%M"),
         "minutes": int((ends - begins).total_seconds() // 60),
+        "start": _naive(begins),
+        "end": _naive(ends),
         "ours": event.ours,
         "colour": event.colour,
         "description": event.description,
@@ -121,7 +123,7 @@ def span_from(day: str, clock: str, minutes: int, zone: ZoneInfo) -> Span:
 def hop_view(hop: Mapping[str, Any], zone: ZoneInfo) -> dict[str, str]:
     """One line of a task's timeline."""
     at = _instant(str(hop["at"])).astimezone(zone)
-    return {"at": f"{at:%H:%M:%S}", "actor": str(hop.get("actor", "")), "reason": str(hop.get("reason", ""))}
+    return {"at": f"{at:%H:%M:%S}", "actor": str(hop.get("actor", "")), "reason": str(hop.get("text", ""))}
 
 
 def _words(report: Mapping[str, Any], is_on: bool) -> tuple[str, str]:
@@ -158,6 +160,11 @@ def _local(day: str, clock: str, zone: ZoneInfo) -> datetime:
 
 def _here(bound: datetime | date, zone: ZoneInfo) -> datetime | date:
     return bound.astimezone(zone) if isinstance(bound, datetime) else bound
+
+
+def _naive(bound: datetime | date) -> str:
+    """As the page's calendar takes it: the zone's own day and hour, without an offset."""
+    return bound.strftime("%Y-%m-%dT%H:%M:%S") if isinstance(bound, datetime) else bound.isoformat()
 
 
 def _instant(text: str) -> datetime:

@@ -106,6 +106,11 @@ class Faults:
             go()
         return len(held)
 
+    def lift(self, fault_id: str) -> None:
+        """Lift one rule; what it holds waits for the release."""
+        with self._lock:
+            self._rules = [rule for rule in self._rules if rule.fault.id != fault_id]
+
     def clear(self) -> None:
         """Lift every rule; what was held goes, since nothing holds it any longer."""
         with self._lock:

@@ -202,6 +202,11 @@ def _blueprint(plane: Plane) -> Blueprint:
         plane.faults.clear()
         return "", 204
 
+    @admin.delete("/faults/<fault_id>")
+    def lift_fault(fault_id: str) -> ResponseReturnValue:
+        plane.faults.lift(fault_id)
+        return "", 204
+
     @admin.post("/release")
     def release() -> ResponseReturnValue:
         return jsonify(released=plane.faults.release())

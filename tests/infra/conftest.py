@@ -14,7 +14,9 @@ import sandbox.google
 import sandbox.graph
 from sandbox.demo.calendars import calendar_app
 from sandbox.demo.desk import Desk
+from sandbox.demo.mischief import Machinery, Mischief
 from sandbox.demo.outside import Api, CrmApp, Person
+from sandbox.demo.wire import Wire
 
 EMAIL, OTHER, TIME_ZONE = "robin@example.com", "mira@example.com", "Europe/Berlin"
 
@@ -27,7 +29,17 @@ class Gateway(Api):
 
     def call(self, method: str, path: str, **options: Any) -> Any:
         self.calls.append((method, path, options.get("json")))
-        return {"hops": [{"at": "2026-12-01T09:00:00Z", "actor": "gateway", "reason": "echo of our own write"}]}
+        hop = {"at": "2026-12-01T09:00:00Z", "actor": "gateway", "code": "event_echo", "text": "Echo of our own write"}
+        return {"entries": [hop]}
+
+
+class Parts(Machinery):
+    """The gateway's own parts, of which only is noted what was done to them."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        done = self.done.append
+        super().__init__(lambda: done("queue"), lambda: done("worker"), lambda person: done(person.name))
 
 
 @pytest.fixture
@@ -41,7 +53,10 @@ def desk() -> Iterator[Desk]:
     ]
     calendars = tuple(calendar_app(urls, one) for one in people)
     gateway = Gateway("http://127.0.0.1:9", "token")
-    yield Desk(CrmApp(crm.url, people[0]), calendars, gateway, lambda: datetime.now(UTC))
+    stand_ins = {"crm": crm.url, **urls}
+    mischief = Mischief(stand_ins, Parts(), minute_s=0.3)
+    wire = Wire(stand_ins, gateway)
+    yield Desk(CrmApp(crm.url, people[0]), calendars, gateway, lambda: datetime.now(UTC), mischief, wire)
     for stand_in in (graph, google, crm):
         stand_in.stop()
 

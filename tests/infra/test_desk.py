@@ -13,7 +13,9 @@ from sandbox.demo import seed, views
 from sandbox.demo.calendars import CalendarApp
 from sandbox.demo.desk import Desk, create_app
 from sandbox.demo.outside import Api, OutsideError
-from tests.infra.conftest import EMAIL, OTHER, Gateway
+from sandbox.demo.wire import told_by
+from tests.infra.conftest import EMAIL, OTHER, Gateway, Parts
+from tests.infra.test_demo import eventually
 
 BERLIN = ZoneInfo("Europe/Berlin")
 OWNER = {"id": "u-1"}
@@ -117,22 +119,122 @@ def test_a_stranger_has_no_calendar_here(page: FlaskClient) -> None:
     assert page.delete("/api/people/u-0/events/e-0", json={}).status_code == 404
 
 
-def test_held_pushes_go_when_let_go(desk: Desk, page: FlaskClient) -> None:
+def listen(desk: Desk) -> None:
+    """The CRM sends its webhooks, to nobody."""
     where = {"webhook_url": "http://127.0.0.1:9/", "webhook_secret": "whsec_bm90LXlldC1ub3QteWV0LW5vdC15ZXQ="}
     Api(desk.crm.url).call("POST", "/_sandbox/installation", json=where)
+
+
+def sent(desk: Desk) -> list[dict[str, Any]]:
+    return [entry for entry in ledger(desk.crm.url) if entry["direction"] == "out"]
+
+
+def broken(page: FlaskClient) -> dict[str, Any]:
+    found: dict[str, Any] = page.get("/api/state").get_json()["broken"]
+    return found
+
+
+def test_held_pushes_go_when_let_go(desk: Desk, page: FlaskClient) -> None:
+    listen(desk)
     assert page.put("/api/hold", json={"held": True}).status_code == 204
     page.post("/api/tasks", json={"title": "Held", "on": True})
-    assert page.get("/api/state").get_json()["held"] is True
-    assert [entry for entry in ledger(desk.crm.url) if entry["direction"] == "out"] == []
+    assert broken(page) == {"held": True, "busy": False, "revoked": []}
+    assert sent(desk) == []
     assert page.put("/api/hold", json={"held": False}).status_code == 204
-    assert page.get("/api/state").get_json()["held"] is False
+    assert broken(page)["held"] is False
+    assert eventually(lambda: len(sent(desk)) == 1)
+
+
+def test_providers_are_busy_for_the_gateway_alone_and_not_for_ever(desk: Desk, page: FlaskClient) -> None:
+    page.put("/api/hold", json={"held": True})
+    assert page.post("/api/break/busy", json={}).status_code == 204
+    assert broken(page) == {"held": True, "busy": True, "revoked": []}
+    assert page.get("/api/state").status_code == 200, "people's own apps are served"
+    assert eventually(lambda: broken(page) == {"held": True, "busy": False, "revoked": []})
+
+
+def test_breaking_the_gateways_own_parts(desk: Desk, page: FlaskClient) -> None:
+    for what in ("queue", "worker", "push"):
+        assert page.post(f"/api/break/{what}", json={}).status_code == 204
+    assert page.post("/api/break/everything", json={}).status_code == 404
+    assert isinstance(desk.mischief.machinery, Parts)
+    assert desk.mischief.machinery.done == ["queue", "worker"]
+    words = [line["words"] for line in page.get("/api/wire").get_json()["lines"] if line["does"] == "break"]
+    assert words == [
+        "Redis was emptied",
+        "the worker was killed; it is started again",
+        "Google's next push will be lost",
+    ]
+
+
+@pytest.mark.parametrize(("provider", "email"), BOTH)
+def test_access_is_taken_away_and_given_back(desk: Desk, page: FlaskClient, provider: str, email: str) -> None:
+    person = calendar(desk, provider).person
+    path = f"/api/people/{person.user_id}/access"
+    assert page.put(path, json={"given": False}).status_code == 204
+    assert broken(page)["revoked"] == [person.user_id]
+    assert page.put(path, json={"given": True}).status_code == 204
+    assert broken(page)["revoked"] == []
+    assert isinstance(desk.mischief.machinery, Parts)
+    assert desk.mischief.machinery.done == [email.partition("@")[0].title()]
+
+
+def test_the_wire_tells_who_said_what_without_a_title(desk: Desk, page: FlaskClient) -> None:
+    listen(desk)
+    form = {"title": "A secret of the person's own", "day": "2026-12-02", "time": "09:00", "on": True}
+    page.post("/api/tasks", json=form)
+    event = an_event(desk, "outlook")
+    path = f"/api/people/{event['person']}/events/{quote(event['id'], safe='')}"
+    page.patch(path, json={"day": event["day"], "time": "18:15", "minutes": 45})
+    assert eventually(lambda: sent(desk) != [])
+    told = page.get("/api/wire").get_json()
+    assert [name for name, _words in told["lanes"]] == ["people", "crm", "gateway", "google", "graph"]
+    lines = [(line["source"], line["target"], line["words"], line["does"]) for line in told["lines"]]
+    assert ("people", "crm", "Robin makes a task", "switch_on") in lines
+    assert ("people", "graph", "Mira moves the event", "move") in lines
+    assert any(source == "crm" and words.startswith("webhook: task.created") for source, _, words, _ in lines)
+    assert "secret" not in str(told)
+    last = told["lines"][-1]["n"]
+    assert page.get(f"/api/wire?since={last}").get_json()["lines"] == []
+
+
+@pytest.mark.parametrize(
+    ("entry", "words", "does"),
+    [
+        ({"method": "PATCH", "path": "/tasks/t-1", "body": {"due": {}}}, "changes the task: due", "task_written"),
+        (
+            {"method": "PATCH", "path": "/tasks/t-1", "body": {"calendar_sync": False}},
+            "turns the task's switch off",
+            "",
+        ),
+        (
+            {"method": "PUT", "path": "/tasks/t-1/calendar-sync", "body": {"state": "synced"}},
+            "tells the state: synced",
+            "",
+        ),
+        ({"method": "GET", "path": "/tasks", "body": None}, "asks what it missed", "read"),
+        (
+            {"method": "GET", "path": "/tasks/t-1", "body": None, "status": 503},
+            "reads the task \u2014 answered 503",
+            "read",
+        ),
+        ({"method": "GET", "path": "/tasks/t-1", "body": None, "status": None}, "reads the task \u2014 lost", "read"),
+    ],
+)
+def test_the_gateways_calls_in_words(entry: dict[str, Any], words: str, does: str) -> None:
+    at = {"at": "2026-12-01T09:00:00Z", "direction": "in", "caller": "gateway", "status": 200}
+    line = told_by("crm", at | entry)
+    assert line is not None
+    assert (line.source, line.target, line.words) == ("gateway", "crm", words)
+    assert does in ("", line.does)
+    assert line.ok is ((at | entry)["status"] == 200)
 
 
 def test_conflicts_and_timeline_go_to_the_gateway(desk: Desk, page: FlaskClient) -> None:
     page.post("/api/conflicts/c-1", json={"keep": "calendar"})
     page.post("/api/conflicts/c-1", json={"keep": "crm"})
     assert page.get("/api/tasks/t-1/timeline").get_json()["hops"] == [
-        {"at": "10:00:00", "actor": "gateway", "reason": "echo of our own write"}
+        {"at": "10:00:00", "actor": "gateway", "reason": "Echo of our own write"}
     ]
     assert isinstance(desk.gateway, Gateway)
     assert desk.gateway.calls == [

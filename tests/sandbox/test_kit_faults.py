@@ -82,3 +82,14 @@ def test_what_is_held_goes_once_in_order_and_clearing_lets_it_go():
 def test_a_bad_description_is_refused_by_name(spec: dict[str, Any], named: str):
     with pytest.raises(BadFault, match=f"^{named}:"):
         Faults().add(spec)
+
+
+def test_one_rule_is_lifted_and_the_others_stand() -> None:
+    faults = Faults()
+    first = faults.add({"do": "status", "status": 429, "times": None})
+    faults.add({"do": "drop", "times": None})
+    faults.lift(first)
+    faults.lift("fault-99")
+    found = faults.match("in", "GET", "/", None)
+    assert found is not None
+    assert found.do == "drop"

@@ -23,16 +23,18 @@ const times = (_plot, seconds) => seconds.map((second) => {
   return at.getHours() ? `${two(at.getHours())}:00` : `${two(at.getDate())}/${two(at.getMonth() + 1)}`;
 });
 
-function options(place) {
+const tens = (value, round) => 10 ** round(Math.log10(value));
+
+function options(place, sparse) {
   const [line, quiet, accent, warn] = ["--line", "--quiet", "--accent", "--warn"].map(colour);
   const axis = { stroke: quiet, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 }, font: "12px system-ui, sans-serif" };
   const series = (label, dash) => ({
-    label, dash, stroke: dash ? warn : accent, width: 2, spanGaps: false, points: { size: 5, fill: dash ? warn : accent },
+    label, dash, stroke: dash ? warn : accent, width: 2, spanGaps: false, points: { show: sparse, size: 6, fill: dash ? warn : accent },
     value: (_plot, value) => length(value),
   });
   return {
     width: Math.max(place.clientWidth, 240), height: 208,
-    scales: { x: { time: true }, y: { distr: 3, range: (_plot, low, high) => [Math.min(low ?? 100, 100) / 2, Math.max(high ?? 1000, 1000) * 2] } },
+    scales: { x: { time: true }, y: { distr: 3, range: (_plot, low, high) => [tens(Math.min(low ?? 100, 100), Math.floor), tens(Math.max(high ?? 1000, 1000), Math.ceil)] } },
     axes: [{ ...axis, values: times }, { ...axis, size: 62, values: (_plot, values) => values.map((value) => (Number.isInteger(Math.log10(value)) ? length(value) : "")) }],
     series: [{ value: "{YYYY}-{MM}-{DD} {HH}:{mm}" }, series("p50"), series("p95", [6, 4])],
     legend: { live: true }, cursor: { drag: { x: false, y: false } },
@@ -42,7 +44,9 @@ function options(place) {
 function draw() {
   for (const place of document.querySelectorAll("[data-plot]")) {
     place.replaceChildren();
-    new uPlot(options(place), JSON.parse(place.dataset.plot), place);
+    const data = JSON.parse(place.dataset.plot);
+    const sparse = data[1].filter((one) => one !== null).length < 48; // a lone slot between gaps has no line
+    new uPlot(options(place, sparse), data, place);
   }
 }
 

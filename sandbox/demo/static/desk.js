@@ -1,18 +1,11 @@
 // The desk's page: asks its own server for the state each second, draws what changed, sends what the person does.
-// Texts are put in as text, never as markup: a task's title is somebody else's data.
 
-const $ = (id) => document.getElementById(id);
+import { pathOf, showCalendars } from "./calendars.js";
+import { $, button, call, draw, element, tell } from "./dom.js";
+import { lookForConflict, noticed, showGuide } from "./guide.js";
+import { lookAtWire } from "./wire.js";
+
 let state = null;
-let statusTimer = 0;
-
-async function call(method, path, body) {
-  const options = { method, headers: { "Content-Type": "application/json" } };
-  if (body !== undefined) options.body = JSON.stringify(body);
-  const answer = await fetch(path, options);
-  const said = answer.status === 204 ? null : await answer.json();
-  if (!answer.ok) throw new Error(said.error || `The desk answered ${answer.status}.`);
-  return said;
-}
 
 async function act(method, path, body, done) {
   try {
@@ -24,51 +17,9 @@ async function act(method, path, body, done) {
   await look();
 }
 
-function tell(text) {
-  $("status").textContent = text;
-  clearTimeout(statusTimer);
-  statusTimer = setTimeout(() => { $("status").textContent = ""; }, 5000);
-}
+const personOf = (id) => state.persons.find((person) => person.id === id) || { name: "nobody here" };
 
 // ---- drawing -------------------------------------------------------------------------------------------------
-
-function element(tag, attributes, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
-    else if (name === "checked") made.checked = value;
-    else if (value !== null && value !== false) made.setAttribute(name, value);
-  }
-  made.append(...children.filter((child) => child !== null));
-  return made;
-}
-
-const button = (key, text, label, action) =>
-  element("button", { type: "button", "data-key": key, "aria-label": label, onclick: action }, text);
-
-// Puts the rows into the list, touching only what changed, so that nothing moves under the hand or loses focus.
-function draw(list, rows, build) {
-  const before = new Map([...list.children].map((child) => [child.dataset.id, child]));
-  const focused = list.contains(document.activeElement) ? document.activeElement : null;
-  const [focusId, focusKey] = [focused?.closest("[data-id]")?.dataset.id, focused?.dataset.key];
-  rows.forEach((row, place) => {
-    const looks = JSON.stringify(row);
-    let child = before.get(row.id);
-    if (!child || child.dataset.looks !== looks) {
-      const fresh = build(row);
-      fresh.dataset.id = row.id;
-      fresh.dataset.looks = looks;
-      if (child) child.replaceWith(fresh);
-      child = fresh;
-    }
-    before.delete(row.id);
-    if (list.children[place] !== child) list.insertBefore(child, list.children[place] || null);
-  });
-  before.forEach((child) => child.remove());
-  if (focusId && !list.contains(document.activeElement)) {
-    [...list.children].find((child) => child.dataset.id === focusId)?.querySelector(`[data-key="${focusKey}"]`)?.focus();
-  }
-}
 
 function taskCard(task) {
   const name = task.title || "(no title)";
@@ -110,74 +61,37 @@ function banner(conflict) {
       button("keep-calendar", "Use the calendar's", "Use the calendar's value", resolve("calendar"))));
 }
 
-const agendaRow = (row) => (row.heading ? element("h3", { class: row.today ? "today" : null }, row.heading) : eventCard(row));
+const HOOKS = {
+  change: (event, span) => act("PATCH", pathOf(event), span),
+  open: (event) => editEvent(event),
+};
 
-function eventCard(event) {
-  const name = event.title || "(no title)";
-  const when = event.time ? `${event.time}–${event.until}` : "All day";
-  const card = element("div", { class: event.ours ? "card event" : "card event foreign" },
-    element("div", { class: "title" }, name),
-    element("p", { class: "meta" }, event.ours ? when : `${when} · private: the gateway never sees it`));
-  if (event.colour) card.style.setProperty("--colour", event.colour);
-  if (!event.ours) return card;
-  const path = pathOf(event);
-  card.append(element("div", { class: "actions" },
-    button("edit", "Edit", `Edit event ${name}`, () => editEvent(event)),
-    button("later", "A day later", `Move event ${name} to the next day`,
-      () => act("PATCH", path, { day: nextDay(event.day), time: event.time, minutes: event.minutes })),
-    button("all-day", event.time ? "Make all-day" : "Give it 09:00", `${event.time ? "Make all-day" : "Give a time"}: ${name}`,
-      () => act("PATCH", path, { day: event.day, time: event.time ? "" : "09:00" })),
-    button("delete", "Delete", `Delete event ${name}`, () => act("DELETE", path, {}))));
-  return card;
-}
+const BROKEN = {
+  held: "Webhooks and pushes are held. Edit a task and its event now, then let go.",
+  busy: "Google and Microsoft ask the gateway for patience. Changes wait, none is lost.",
+};
 
-const pathOf = (event) => `/api/people/${event.person}/events/${encodeURIComponent(event.id)}`;
-
-function nextDay(day) {
-  const date = new Date(`${day}T12:00:00Z`);
-  date.setUTCDate(date.getUTCDate() + 1);
-  return date.toISOString().slice(0, 10);
-}
-
-const personOf = (id) => state.persons.find((person) => person.id === id) || { name: "nobody here" };
-
-function calendarOf(person) {
-  return element("section", { class: "calendar", "aria-label": `${person.name}'s calendar` },
-    element("h3", { class: "whose" }, person.name, element("small", {}, ` ${person.calendar} · ${person.email}`)),
-    element("div", { class: "agenda" }),
-    element("p", { class: "empty", hidden: "" }, "Nothing from the CRM in this calendar. Switch a task on."));
-}
-
-function withHeadings(events) {
-  const rows = [];
-  let day = "";
-  for (const event of events) {
-    if (event.day !== day) {
-      day = event.day;
-      const today = day === state.today;
-      rows.push({ id: `day ${day}`, heading: today ? `Today, ${event.day_label}` : event.day_label, today });
-    }
-    rows.push(event);
-  }
-  return rows;
+function showBroken({ held, busy, revoked }) {
+  $("hold").checked = held;
+  const gone = state.persons.filter((person) => revoked.includes(person.id)).map((person) => person.name);
+  const words = [held ? BROKEN.held : "", busy ? BROKEN.busy : "", gone.length ? `${gone.join(" and ")} took the access away.` : ""];
+  const said = words.filter(Boolean).join(" ");
+  if ($("broken").textContent !== said) $("broken").textContent = said;
+  draw($("access"), state.persons.map((person) => ({ ...person, away: revoked.includes(person.id) })), (person) => {
+    const text = person.away ? `Give ${person.name}'s access back` : `Take ${person.name}'s access away`;
+    return element("span", {}, button("access", text, text,
+      () => act("PUT", `/api/people/${person.id}/access`, { given: person.away }, person.away ? "Connected again." : "Taken away.")));
+  });
 }
 
 function show() {
   draw($("task-list"), state.tasks, taskCard);
   $("no-tasks").hidden = state.tasks.length > 0;
-  draw($("calendars"), state.persons, calendarOf);
-  for (const person of state.persons) {
-    const section = [...$("calendars").children].find((one) => one.dataset.id === person.id);
-    const shown = state.events.filter((event) => event.person === person.id && (event.ours || $("private").checked));
-    draw(section.querySelector(".agenda"), withHeadings(shown), agendaRow);
-    section.querySelector(".empty").hidden = shown.length > 0;
-  }
+  showCalendars(() => state, HOOKS);
   const foreign = state.events.filter((event) => !event.ours).length;
   $("private-note").textContent = `${foreign} private events are in these calendars these weeks. The gateway asks for its own only. Times are those of ${state.zone}.`;
-  $("hold").checked = state.held;
-  $("hold-note").textContent = state.held
-    ? "Held. Edit a task and its event now, then let go."
-    : "Webhooks and pushes arrive at once. Hold them, edit both sides of a task, let go: a conflict.";
+  showBroken(state.broken);
+  lookForConflict(state.tasks);
 }
 
 // ---- dialogs -------------------------------------------------------------------------------------------------
@@ -219,6 +133,9 @@ function editEvent(event) {
   const follow = () => { fields.time.disabled = fields.minutes.disabled = fields.all_day.checked; };
   fields.all_day.onchange = follow;
   $("event-description").textContent = event.description;
+  $("event-description").hidden = !event.description;
+  $("event-dialog-title").textContent = event.ours ? "Event" : "Private event";
+  $("event-delete").onclick = () => { $("event-dialog").close(); act("DELETE", pathOf(event), {}, "Deleted."); };
   const minutes = event.time ? event.minutes : 30;
   open($("event-dialog"), {
     title: event.title, day: event.day, time: event.time || "09:00", minutes, all_day: !event.time,
@@ -253,6 +170,7 @@ async function look() {
     state = await call("GET", "/api/state");
     $("lost").hidden = true;
     show();
+    await lookAtWire(noticed);
   } catch {
     $("lost").hidden = false;
   }
@@ -260,14 +178,18 @@ async function look() {
 
 async function keepLooking() {
   await look();
-  setTimeout(keepLooking, 1000);
+  setTimeout(keepLooking, 700);
 }
 
 $("new-task").addEventListener("click", () => editTask(null));
 $("private").addEventListener("change", show);
 $("hold").addEventListener("change", (event) =>
   act("PUT", "/api/hold", { held: event.target.checked }, event.target.checked ? "Holding." : "Let go."));
+for (const breaking of document.querySelectorAll("[data-break]")) {
+  breaking.addEventListener("click", () => act("POST", `/api/break/${breaking.dataset.break}`, {}, "Done. Now change something."));
+}
 for (const closing of document.querySelectorAll("[data-close]")) {
   closing.addEventListener("click", () => closing.closest("dialog").close());
 }
+showGuide();
 keepLooking();
