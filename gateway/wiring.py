@@ -131,6 +131,8 @@ def ensure_first_installation(gateway: Gateway) -> None:
         settings={"crm_name": crm.name},
         credentials=crm.credentials,
         webhook_secrets=(crm.webhook_secret,),
+        # An app's door, for the accounts that join later; its own account is learnt by `installations install`.
+        door=crm.key if gateway.ctx.crms[crm.adapter].many_accounts else None,
     )
     with gateway.store.begin() as uow:
         if uow.installations.by_key(crm.key) is not None:

@@ -119,6 +119,18 @@ def test_the_first_installation_is_added_once(store_database: str) -> None:
 
 
 @pytest.mark.usefixtures("store")
+def test_one_of_an_app_gets_a_door_that_others_may_join(store_database: str) -> None:
+    gateway = built(store_database, **CRM, CRM_ADAPTER="hubspot")
+    wiring.ensure_first_installation(gateway)
+    with gateway.store.begin() as uow:
+        found = uow.installations.at_door(CRM["CRM_KEY"])
+        assert found is not None
+        assert found == uow.installations.by_key(CRM["CRM_KEY"])
+    assert (found.adapter, found.account) == ("hubspot", None)
+    gateway.store.close()  # type: ignore[attr-defined]
+
+
+@pytest.mark.usefixtures("store")
 def test_several_processes_may_add_it_at_once(store_database: str) -> None:
     gateway = built(store_database, **CRM)
     with ThreadPoolExecutor(3) as many:
