@@ -42,7 +42,8 @@ def of_user(ctx: Context, installation_id: InstallationId, user_id: UserId) -> S
     live = [link for link in links if link.status is LinkStatus.LIVE]
     moving = _moving(live, connection) if connection.status in WRITABLE else 0
     events = sum(1 for link in live if link.place or link.leaving)
-    return Standing(connection, moving, events, sum(1 for link in links if link.status is LinkStatus.DORMANT))
+    left = sum(1 for link in links if link.status is LinkStatus.DORMANT and link.place is not None)
+    return Standing(connection, moving, events, left)
 
 
 def _moving(live: Sequence[Link], connection: Connection) -> int:

@@ -18,7 +18,7 @@ from gateway.core.ports import CalendarInfo, ConsentFailed, ConsentFailure
 from gateway.core.reading import a_word
 from gateway.core.records import Connection
 from gateway.services import connect as use
-from gateway.services import consent, held, standing, target
+from gateway.services import consent, held, personal_data, standing, target
 from gateway.services.context import style_of
 from gateway.services.standing import Standing
 from gateway.web import live, states, words
@@ -154,7 +154,7 @@ def connected() -> ResponseReturnValue:
     stands = _stands()
     if stands.connection is None or stands.status not in _ALL_SET or stands.moving or visitor().framed:
         return _see("settings")
-    return _page("connected.html", connection=stands.connection, label=_label(stands.connection))
+    return _page("connected.html", stands=stands, connection=stands.connection, label=_label(stands.connection))
 
 
 @personal.get("/settings")
@@ -191,6 +191,15 @@ def decide() -> ResponseReturnValue:
     if batch in mine and held.person_decides(installation_of(ticket)):
         with suppress(held.DecidedError):  # the page shows what was said
             _WORDS[word](context(), ticket.installation_id, batch, held.PERSON)
+    return _see("settings")
+
+
+@personal.post("/settings/adopt")
+def adopt() -> ResponseReturnValue:
+    """Tasks that are on again take their events from before up, now (B20)."""
+    ticket = visitor().ticket
+    with suppress(use.NoConnectionError):
+        personal_data.to_take_up(context(), installation_of(ticket), ticket.user_id)
     return _see("settings")
 
 

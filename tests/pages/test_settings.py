@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from gateway.core.errors import TryLater
-from gateway.core.model import ConnectionStatus, State
+from gateway.core.model import ConnectionStatus, LinkStatus, State
 from gateway.core.ports import ConsentFailed, ConsentFailure
 from tests.browsing import DESKTOP, PHONE, accessible, fits, focused, picture, visit
 from tests.pages.conftest import Site
@@ -111,6 +111,17 @@ def test_every_state_is_said_on_a_phone_in_the_dark(connected: Site, chrome: Bro
             page.goto(settings(connected))
             expect(page.get_by_role("status")).not_to_be_empty()
             looks_right(page, f"settings-{status.value}-phone-dark")
+
+
+def test_events_from_before_are_offered_after_connecting_again(connected: Site, chrome: Browser) -> None:
+    for number in range(3):
+        connected.stands(f"t-{number}", State.SYNCED, status=LinkStatus.DORMANT)
+    with visit(chrome, size=PHONE, colours="dark") as page:
+        page.goto(settings(connected))
+        expect(page.get_by_role("heading", name="3 events from before are still there")).to_be_visible()
+        looks_right(page, "settings-left-phone-dark")
+        page.get_by_role("button", name="Take up those that are on").click()
+        expect(page.get_by_role("heading", name="Calendar settings")).to_be_visible()
 
 
 def test_many_changes_at_once_are_asked_about(connected: Site, chrome: Browser) -> None:

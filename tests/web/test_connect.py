@@ -138,7 +138,7 @@ def test_no_change_without_the_pages_own_cookie(bench: Bench, browser: Browser, 
 def test_nothing_changes_by_looking(bench: Bench, browser: Browser) -> None:
     browser.connect(bench.link(), mode="existing")
     rules = {rule.rule for rule in bench.app.url_map.iter_rules() if rule.rule.startswith("/settings")}
-    deeds = {"/settings/reconnect", "/settings/held"}
+    deeds = {"/settings/reconnect", "/settings/held", "/settings/adopt"}
     before = bench.connection()
     assert {browser.get(rule).status_code for rule in rules - deeds} == {200}
     assert {browser.get(rule).status_code for rule in deeds} == {405}

@@ -199,6 +199,20 @@ def test_b19_the_preview_names_only_what_is_offered(bench: Bench, connected: Bro
     assert connected.send(connected.get("/settings/calendar"), calendar_id="foreign").status_code == 400
 
 
+def test_b20_events_from_before_are_taken_up(bench: Bench, browser: Browser) -> None:
+    browser.connect(bench.link(), mode="existing")
+    with_events(bench, 2)
+    browser.send(browser.get("/settings/disconnect"))
+    assert "from before" not in browser.get("/settings").text
+    back = browser.connect(bench.link(), mode="existing")
+    assert "2 events from before are still there" in back.text
+    bench.rings.clear()
+    assert browser.follow(browser.send(back)).status_code == 200
+    assert any(mailbox.startswith("crm:") for _inst, mailbox, _lane, _after in bench.rings)
+    bench.link()
+    assert "2 events from before are still there" in browser.get("/settings").text  # their switches are off still
+
+
 # --- many changes at once
 
 

@@ -21,7 +21,7 @@ from tests.web.bench import Bench
 NOW = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")
 SPOKEN: Catalog = runpy.run_path(str(Path(words.__file__).parents[2] / "bin/words.py"))["spoken"]()
-DAILY = ("panel_body.html", "settings_body.html", "move.html", "connected.html", "disconnect.html", "calendar.html")
+DAILY = ("panel_body", "settings_body", "left", "move", "connected", "disconnect", "calendar")
 
 
 def catalogue(language: str) -> dict[Any, Message]:
@@ -49,7 +49,7 @@ def test_german_is_complete() -> None:
 
 def test_what_is_seen_daily_is_complete_right_to_left() -> None:
     known = catalogue("he")
-    pages = [(words.FOLDER.parent / "templates" / name).read_text() for name in DAILY]
+    pages = [(words.FOLDER.parent / "templates" / f"{name}.html").read_text() for name in DAILY]
     said = {text for page in pages for text in re.findall(r"_\(\"([^\"]+)\"\)", page)}
     assert len(said) > 30
     assert {text for text in said if not known[text].string} == set()
