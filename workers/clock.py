@@ -52,6 +52,8 @@ class Rounds:
             self.begin()
             self._begun = True
         now = self.ctx.clock.now()
+        if self._well_at is not None and self._well_at - now >= OUTAGE:
+            sweep.follow_clock_back(self.ctx, self._well_at - now)
         if self._well_at is None or abs(now - self._well_at) >= OUTAGE:
             sweep.look_for_missed(self.ctx)
             self._well_at = now

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from gateway.core.model import InstallationId, TaskId, UserId
@@ -118,6 +118,9 @@ class Outbox(Protocol):
 
     def drop_parked(self, installation_id: InstallationId, topic: Topic, key: str) -> bool:
         """Owe a parked row no more; ``False``: there is none."""
+
+    def time_went_back(self, by: timedelta, now: datetime) -> int:
+        """What waits for its time waits no longer than it was to. Gives how much that is."""
 
     def drop_settled(self, before: datetime, limit: int) -> int:
         """Retention of rows that owe nothing."""

@@ -84,6 +84,16 @@ def notice_absence(ctx: Context) -> timedelta | None:
     return silent
 
 
+def follow_clock_back(ctx: Context, by: timedelta) -> int:
+    """This machine's clock was put back: whatever was about to be done would wait for that long. Gives how much."""
+    now = ctx.clock.now()
+    with ctx.store.begin() as uow:
+        moved = uow.outbox.time_went_back(by, now)
+        uow.commit()
+    log.warning("the clock went back by %d s: %d pieces of work follow it", by.total_seconds(), moved)
+    return moved
+
+
 def look_afresh(ctx: Context, uow: UnitOfWork, installation: Installation) -> None:
     """Owe a look at one CRM, and at every calendar of its people, without haste."""
     inst, now = installation.id, ctx.clock.now()

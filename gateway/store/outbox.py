@@ -16,7 +16,7 @@ Rows of the outbox are the last that a transaction locks, ``hold`` included: ``g
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection as Transaction
@@ -174,6 +174,12 @@ class PgOutbox:
         """Owe a parked row no more; ``False``: there is none."""
         which = {"installation": installation_id, "topic": topic.value, "key": key}
         return self._transaction.execute(sql.DROP_PARKED, which).rowcount == 1
+
+    def time_went_back(self, by: timedelta, now: datetime) -> int:
+        """What waits for its time waits no longer than it was to. Twice does no harm: it comes early. How many."""
+        said = {"by": by, "now": now}
+        self._transaction.execute(sql.PAUSES_WENT_BACK, said)
+        return self._transaction.execute(sql.TIME_WENT_BACK, said).rowcount
 
     def drop_settled(self, before: datetime, limit: int) -> int:
         """Retention of rows that owe nothing, and of pauses that are over."""

@@ -238,4 +238,15 @@ DELETE FROM outbox WHERE (installation_id, topic, key) IN (
 )
 """)
 
+TIME_WENT_BACK = text("""
+UPDATE outbox SET due_at = greatest(due_at - CAST(:by AS interval), :now) WHERE (installation_id, topic, key) IN (
+    SELECT installation_id, topic, key FROM outbox
+    WHERE due_at > :now AND (lease_until IS NULL OR lease_until <= clock_timestamp())
+    ORDER BY installation_id, topic, key
+    FOR UPDATE SKIP LOCKED
+)
+""")
+
+PAUSES_WENT_BACK = text("UPDATE mailbox_pauses SET until = until - CAST(:by AS interval) WHERE until > :now")
+
 DROP_PAUSES = text("DELETE FROM mailbox_pauses WHERE until < :before")

@@ -13,8 +13,14 @@ import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
+from gateway.core.model import ConnectionId, Field, FieldConflict, TaskId
+from gateway.core.records import Arrival, Entry, Topic
 from gateway.store.engine import is_migrated, make_engine
 from gateway.store.schema import REVISION, metadata
+from gateway.store.unit_of_work import PgStore
+from gateway.store.vault import Vault
+from tests.fakes_store import HandClock
+from tests.store.rows import CAL, HERE, NOW, THERE, a_link, a_place, a_subscription, furnish, must_lease
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -73,12 +79,43 @@ def test_there_and_back_and_there_again(database_url: str):
     assert shape(database_url) == first
 
 
+@pytest.mark.parametrize("back_to", ["0001", "0003", "0005"])
+def test_there_and_back_with_data_in_it(database_url: str, back_to: str):
+    """What people wrote and what is owed comes through; the code of today works with it afterwards (fault 37)."""
+    engine = make_engine(database_url)
+    store = PgStore(engine, Vault((b"k" * 32,)), HandClock(NOW))
+    furnish(store, HERE, THERE)
+    arrival = Arrival("crm", "d1", b"digest", NOW, raw=b"body", tasks=(TaskId("t-l1"),))
+    story = Entry(NOW, "gateway", "event_created", {})
+    what = FieldConflict(Field.TITLE, calendar="Call Bob", kept="Call Ada")
+    with store.begin() as uow:
+        link = uow.links.add(a_link(place=a_place()))
+        uow.subscriptions.add(a_subscription())
+        uow.inbox.record(HERE, arrival)
+        uow.timeline.add(HERE, link.task_id, story)
+        uow.conflicts.open(link, what, version=7, at=NOW)
+        uow.outbox.request(HERE, Topic.SYNC, link.id, mailbox=CAL, now=NOW)
+        uow.commit()
+    with store.begin() as uow:
+        before = (uow.links.get(HERE, link.id), uow.connections.get(THERE, ConnectionId("c1")))
+    engine.dispose()
+    for words in (("downgrade", back_to), ("upgrade", "head")):
+        done = alembic(database_url, *words)
+        assert done.returncode == 0, done.stderr
+    with store.begin() as uow:
+        assert (uow.links.get(HERE, link.id), uow.connections.get(THERE, ConnectionId("c1"))) == before
+        assert uow.inbox.record(HERE, arrival) is None, "still known"
+        assert [entry.code for entry in uow.timeline.of_task(HERE, link.task_id, 9)] == ["event_created"]
+        assert [one.what for one in uow.conflicts.of_link(HERE, link.id)] == [what]
+        assert uow.subscriptions.get("google", a_subscription().id) is not None
+    assert must_lease(store).key == link.id
+    engine.dispose()
+
+
 def test_two_releases_at_once_do_no_harm(empty_database_url: str):
     command = [sys.executable, "-m", "alembic", "upgrade", "head"]
     env = {**os.environ, "DATABASE_URL": empty_database_url}
-    both = [
-        subprocess.Popen(command, cwd=REPOSITORY, env=env, stderr=subprocess.PIPE, text=True) for _ in range(2)
-    ]
+    both = [subprocess.Popen(command, cwd=REPOSITORY, env=env, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     said = [release.communicate()[1] for release in both]
     assert [release.returncode for release in both] == [0, 0], said
 

@@ -340,3 +340,16 @@ def test_dropping_is_in_portions(store: PgStore):
         taken = must_lease(store)
         settle(store, taken, NOW)
     assert [store.run(lambda uow: uow.outbox.drop_settled(NOW + MINUTE, 3)) for _ in range(3)] == [3, 1, 0]
+
+
+def test_55_after_the_clock_went_back_nothing_waits_longer_than_it_was_to(store: PgStore):
+    hour = timedelta(hours=1)
+    owe(store, "soon", now=NOW, due_at=NOW + SECOND)
+    owe(store, "later", now=NOW, due_at=NOW + 2 * hour)
+    store.run(lambda uow: uow.outbox.pause("cal:other", NOW + SECOND))
+    then = NOW - hour
+    assert store.run(lambda uow: uow.outbox.time_went_back(hour, then)) == 2
+    assert [one.due_at for one in store.run(lambda uow: uow.outbox.due(NOW + hour, 10))] == [then + SECOND]
+    assert lease(store, now=then + SECOND) is not None
+    assert lease(store, now=then + 2 * hour - SECOND) is None
+    assert lease(store, now=then + 2 * hour) is not None

@@ -39,6 +39,7 @@ def did(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(sweep, "ring_due", lambda _ctx: done.append("ring"))
     monkeypatch.setattr(sweep, "tick", lambda _ctx: done.append("tick"))
     monkeypatch.setattr(sweep, "look_for_missed", lambda _ctx: done.append("look"))
+    monkeypatch.setattr(sweep, "follow_clock_back", lambda _ctx, by: done.append(f"back {by.total_seconds():.0f}"))
     return done
 
 
@@ -58,7 +59,7 @@ def test_when_time_jumps_it_looks_at_once(ctx: Context, hands: HandClock, did: l
     rounds.once()
     hands.advance(jump)
     rounds.once()
-    assert did == ["look", "ring", "tick"] * 2
+    assert [one for one in did if not one.startswith("back")] == ["look", "ring", "tick"] * 2
 
 
 def test_the_beginning_is_tried_until_it_succeeds_and_the_rounds_wait_for_it(ctx: Context, did: list[str]) -> None:
@@ -100,3 +101,15 @@ def test_failures_end_nothing_and_are_not_hurried(
     stop.set()
     thread.join(5)
     assert not thread.is_alive()
+
+
+def test_55_what_was_about_to_be_done_follows_a_clock_that_is_put_back(
+    ctx: Context, hands: HandClock, did: list[str]
+) -> None:
+    rounds = Rounds(ctx, lambda: None)
+    for jump in (timedelta(seconds=-2), timedelta(hours=3), timedelta(hours=-1)):
+        rounds.once()
+        hands.advance(jump)
+    rounds.once()
+    rounds.once()
+    assert [one for one in did if one.startswith("back")] == ["back 3600"]
