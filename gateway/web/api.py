@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -14,6 +15,10 @@ from gateway.core.reading import an_id
 from gateway.web import security
 from gateway.web.door import context
 from gateway.web.fields import read_body
+from gateway.web.pace import Pace
+
+PACE = Pace(per_second=100, burst=1000)
+"""How fast one installation may call, in each process of the web server."""
 
 LARGEST_BODY: Final = 64 * 1024
 USER: Final = "/users/<path:uid>"
@@ -31,6 +36,7 @@ def blueprint(name: str) -> Blueprint:
 def _begin() -> None:
     request.max_content_length = LARGEST_BODY
     g.installation = security.installation_of(context(), request.headers.get("Authorization", ""))
+    PACE.take(g.installation.id, time.monotonic())
     for name, value in (request.view_args or {}).items():
         an_id(value, name)
 

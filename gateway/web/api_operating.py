@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from gateway.core.model import UserId
 from gateway.core.records import Parked, ParkReason
-from gateway.services import parked, pausing
+from gateway.services import installations, parked, pausing
 from gateway.web import schemas
 from gateway.web.api import USER, blueprint, body, told_time
 from gateway.web.door import context, installation
@@ -29,6 +29,12 @@ def resume() -> ResponseReturnValue:
     """And goes on."""
     pausing.resume(context(), installation())
     return "", 202
+
+
+@operating.post("/webhook-secret")
+def rotate_webhook_secret() -> ResponseReturnValue:
+    """A new one; the one before stays valid for a day. ``null`` where the CRM makes its secrets itself."""
+    return jsonify(webhook_secret=installations.rotate_secret(context(), installation().key).secret), 201
 
 
 @operating.post(f"{USER}/pause")

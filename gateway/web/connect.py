@@ -7,6 +7,7 @@ and chat previews look at links too.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping
 from typing import Final
 
@@ -25,11 +26,15 @@ from gateway.services.standing import Standing
 from gateway.web import security
 from gateway.web.door import context, gateway
 from gateway.web.failures import UNWELL, Failure, failure_of
+from gateway.web.pace import Pace
 from gateway.web.returns import back
 
 log = logging.getLogger(__name__)
 
 connect = Blueprint("connect", __name__)
+
+PACE = Pace(per_second=200, burst=1000)
+"""How fast one address may call, in each process of the web server."""
 
 LARGEST_FORM: Final = 16 * 1024
 _MODES: Final = {mode.value: mode for mode in Mode}
@@ -39,6 +44,7 @@ _SAFE_TO_REPLACE: Final = frozenset({ConnectionStatus.NONE, ConnectionStatus.CHO
 @connect.before_request
 def limit() -> None:
     """No form here is large."""
+    PACE.take(request.remote_addr or "", time.monotonic())
     request.max_content_length = LARGEST_FORM
 
 

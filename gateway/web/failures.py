@@ -21,10 +21,12 @@ from gateway.services.conflicts import MovedOnError, NoSuchConflictError
 from gateway.services.connect import NoConnectionError
 from gateway.services.consent import CONNECT, FLOW, SpentError
 from gateway.services.held import DecidedError, NoSuchBatchError
+from gateway.services.installations import SecretByCrmError
 from gateway.services.lookout import NothingThereError
 from gateway.services.personal_data import NobodyError
 from gateway.services.tasks import NoSuchTaskError, SwitchInCrmError
 from gateway.web.fields import Fault, faults_of
+from gateway.web.pace import TooFastError
 from gateway.web.security import NotFromHere
 
 SOON = timedelta(seconds=5)
@@ -66,6 +68,8 @@ def failure_of(error: BaseException) -> Failure | None:
         case errors.Refused():
             faults = tuple(Fault(name, "refused", "the other side refuses this value") for name in error.fields)
             return replace(_REFUSED, faults=faults)
+        case TooFastError():
+            return Failure(429, "too_fast", "Too many requests", "Wait a moment.", after=timedelta(seconds=error.after))
         case SpentError():
             return _spent(error)
         case ConsentFailed():
@@ -92,6 +96,12 @@ _TABLE: dict[type[BaseException], Failure] = {
     NoSuchConflictError: Failure(404, "unknown_conflict", "No such conflict"),
     NoSuchBatchError: Failure(404, "unknown_batch", "No such held change"),
     DecidedError: Failure(409, "decided", "It was decided already", "Somebody has said the opposite in between."),
+    SecretByCrmError: Failure(
+        409,
+        "secret_by_crm",
+        "The CRM makes this secret itself",
+        "Make it there; the gateway is told when it is installed.",
+    ),
     NobodyError: Failure(404, "unknown_user", "Nothing is held about this user"),
     NoConnectionError: Failure(404, "not_connected", "No calendar is connected", "Make a connect link for this user."),
     SwitchInCrmError: Failure(

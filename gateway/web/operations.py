@@ -296,6 +296,16 @@ OPERATING_OPERATIONS: Final = (
         refusals=(400, 401, 403, 404, 409, 503),
     ),
     Operation(
+        "post",
+        "/v1/webhook-secret",
+        "rotateWebhookSecret",
+        OPERATING,
+        "Make a new webhook secret",
+        {201: Answer("The secret, told once.", schemas.WebhookSecret)},
+        says="Sign with it from now on; what is signed with the one before is taken for 24 hours more.",
+        refusals=(401, 409, 503),
+    ),
+    Operation(
         "get",
         "/v1/held",
         "listHeld",

@@ -303,6 +303,14 @@ class HeldList(Open):
     held = fields.List(fields.Nested(HeldItem), required=True)
 
 
+class WebhookSecret(Open):
+    """A new webhook secret."""
+
+    webhook_secret = Text(
+        required=True, allow_none=True, metadata=_about("`null`: the CRM makes its secrets itself, and was told.")
+    )
+
+
 class UserExport(Open):
     """Everything held about one user, but secrets."""
 

@@ -23,7 +23,7 @@ from gateway.web.operations import Operation
 from tests.store.test_tenants import rows_of
 from tests.web.bench import Bench
 
-ALLOWED = {200, 201, 202, 400, 401, 403, 404, 405, 409, 410, 413, 415, 422, 431, 503}
+ALLOWED = {200, 201, 202, 400, 401, 403, 404, 405, 409, 410, 413, 415, 422, 429, 431, 503}
 NAMES = sorted(
     {"id", "type", "data", "task", "version", "calendar_sync", "due", "date_time", "user_id", "ttl", "provider", "keep"}
     | {
