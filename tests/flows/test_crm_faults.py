@@ -10,6 +10,7 @@ from sqlalchemy import create_engine, text
 from tests.flows.acts import LATER, codes, edit_task, new_task, synced_task, the_task
 from tests.flows.house import House, Person
 from tests.flows.trouble import HTML, by, crm, nothing_is_left, owed, parked, until_quiet, well
+from tests.patience import until
 
 PROBLEM = {"type": "about:blank", "title": "No"}
 
@@ -289,3 +290,25 @@ def test_a_slow_crm_is_given_up_and_asked_again(house: House, ada: Person, monke
     assert the_task(ada, task)["title"] == "Call Eve"
     assert codes(house, task).count("task_updated") == 1
     assert owed(house) == 0
+
+
+def test_what_happens_in_ten_minutes_without_the_gateway_arrives_once(house: House, ada: Person) -> None:
+    """Found at the start, and told again by the CRM's own retries as well."""
+    edited, gone_off, deleted = (synced_task(house, ada, title=f"Task {n}") for n in range(3))
+    house.down()
+    edit_task(ada, edited, title="Edited unheard")
+    edit_task(ada, gone_off, calendar_sync=False)
+    ada.crm.call("DELETE", f"/tasks/{deleted}")
+    fresh = new_task(ada, title="New unheard", calendar_sync=True)
+    until(lambda: not house.crm.sender.busy)
+    house.advance(minutes=10)
+    mark = house.mark()
+    house.up()
+    until_quiet(house)
+    house.advance(hours=3)  # the CRM's retries
+    until_quiet(house)
+    assert sorted(e["summary"] for e in house.events(ada)) == ["Edited unheard", "New unheard"]
+    assert house.state(fresh)["state"] == "synced"
+    writes = sorted(call["method"] for call in house.calls(mark) if call["method"] != "GET")
+    assert writes == ["DELETE", "DELETE", "PATCH", "POST"]
+    nothing_is_left(house)
