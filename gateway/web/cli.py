@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import click
@@ -20,9 +21,11 @@ from gateway.services.context import door_url
 from gateway.settings import named
 from gateway.web import installation_settings
 from gateway.web.cli_doctor import doctor
+from gateway.web.cli_looking import LOOKING
 from gateway.web.cli_operating import COMMANDS
 from gateway.web.door import context, gateway
 from gateway.web.plainly import plainly
+from gateway.web.telling import Told, rows, telling, with_examples, words
 
 _OUTCOMES: Final = {
     Outcome.DONE: "done:",
@@ -73,8 +76,7 @@ def add(
         "api_token": added.api_token,
     }
     if as_json:
-        steps = [{"what": step.what, "outcome": step.outcome.value, "says": step.says} for step in added.steps]
-        _print({**shown, "steps": steps}, as_json=True)
+        _print({**shown, "steps": _told(added.steps).data}, as_json=True)
         return
     _print({name: value for name, value in shown.items() if value is not None}, as_json=False)
     _print_steps(added.steps)
@@ -91,8 +93,16 @@ def _secret_in(variable: str | None) -> str:
 
 
 def _print_steps(steps: Sequence[Step]) -> None:
-    for step in steps:
-        click.echo(f"{_OUTCOMES[step.outcome]} {step.what}" + (f": {step.says}" if step.says else ""))
+    for line in _told(steps).lines:
+        click.echo(line)
+
+
+def _told(steps: Sequence[Step], *more: str) -> Told:
+    """Fails where something is broken."""
+    data = [{"what": step.what, "outcome": step.outcome.value, "says": step.says} for step in steps]
+    lines = [f"{_OUTCOMES[step.outcome]} {step.what}" + (f": {step.says}" if step.says else "") for step in steps]
+    is_broken = any(step.outcome is Outcome.BROKEN for step in steps)
+    return Told(data, [*lines, *more], "Something is missing or broken." if is_broken else "")
 
 
 def _print(shown: dict[str, Any], *, as_json: bool) -> None:
@@ -108,16 +118,10 @@ def _print(shown: dict[str, Any], *, as_json: bool) -> None:
 @_ADMIN
 @with_appcontext
 @plainly
-def install(key: str, admin_env: str | None) -> None:
+@telling
+def install(key: str, admin_env: str | None) -> Told:
     """Make the CRM's fields and webhooks, or what is missing of them. Run again it changes nothing."""
-    steps = use.install(context(), key, _secret_in(admin_env))
-    _print_steps(steps)
-    _fail_if_broken(steps)
-
-
-def _fail_if_broken(steps: Sequence[Step]) -> None:
-    if any(step.outcome is Outcome.BROKEN for step in steps):
-        raise click.ClickException("Something is missing or broken.")
+    return _told(use.install(context(), key, _secret_in(admin_env)))
 
 
 @installations.command("set")
@@ -139,13 +143,23 @@ def change(key: str, pairs: tuple[str, ...]) -> None:
 @installations.command("list")
 @with_appcontext
 @plainly
-def show_all() -> None:
+@telling
+def show_all() -> Told:
     """One line each: key, status, adapter, base URL, name."""
     with context().store.begin() as uow:
         found = uow.installations.all()
-    for one in found:
-        status = f"{one.status.value} ({one.paused_reason})" if one.paused_reason else one.status.value
-        click.echo(f"{one.key}\t{status}\t{one.adapter}\t{one.base_url}\t{one.name}")
+    return rows(
+        [
+            {
+                "key": one.key,
+                "status": f"{one.status.value} ({one.paused_reason})" if one.paused_reason else one.status.value,
+                "adapter": one.adapter,
+                "base_url": one.base_url,
+                "name": one.name,
+            }
+            for one in found
+        ]
+    )
 
 
 @installations.command("check")
@@ -153,24 +167,24 @@ def show_all() -> None:
 @_ADMIN
 @with_appcontext
 @plainly
-def check(key: str, admin_env: str | None) -> None:
+@telling
+def check(key: str, admin_env: str | None) -> Told:
     """Look in the CRM for what is missing or broken; nothing is changed."""
-    steps = use.check(context(), key, _secret_in(admin_env))
-    _print_steps(steps)
-    _fail_if_broken(steps)
+    return _told(use.check(context(), key, _secret_in(admin_env)))
 
 
 @installations.command("rotate-secret")
 @click.argument("key")
 @with_appcontext
 @plainly
-def rotate_secret(key: str) -> None:
+@telling
+def rotate_secret(key: str) -> Told:
     """Make a new webhook secret; the one before stays valid for 24 hours."""
     rotated = use.rotate_secret(context(), key)
-    if rotated.secret is not None:
-        click.echo(rotated.secret)
-    for step in rotated.steps:
-        click.echo(f"{_OUTCOMES[step.outcome]} {step.what}" + (f": {step.says}" if step.says else ""), err=True)
+    steps = _told(rotated.steps)
+    for line in steps.lines:  # the secret stands alone on standard output
+        click.echo(line, err=True)
+    return Told({"webhook_secret": rotated.secret, "steps": steps.data}, [rotated.secret] if rotated.secret else [])
 
 
 @installations.command("credentials")
@@ -178,32 +192,34 @@ def rotate_secret(key: str) -> None:
 @click.option("--credentials-env", required=True, metavar="NAME", help="The variable with the CRM's new token or JSON.")
 @with_appcontext
 @plainly
-def credentials(key: str, credentials_env: str) -> None:
+@telling
+def credentials(key: str, credentials_env: str) -> Told:
     """Call the CRM with new credentials, if it accepts them. An installation that was paused for the old ones goes
     on."""
     steps = use.renew_credentials(context(), key, _secret_in(credentials_env))
-    _print_steps(steps)
-    click.echo("Taken.")
+    return replace(_told(steps, "Taken."), failed="")
 
 
 @installations.command("pause")
 @click.argument("key")
 @with_appcontext
 @plainly
-def pause(key: str) -> None:
+@telling
+def pause(key: str) -> Told:
     """Let changes wait."""
     pausing.pause(context(), use.by_key(context(), key))
-    click.echo("Paused: changes wait.")
+    return words("Paused: changes wait.")
 
 
 @installations.command("resume")
 @click.argument("key")
 @with_appcontext
 @plainly
-def resume(key: str) -> None:
+@telling
+def resume(key: str) -> Told:
     """Go on with what waited."""
     pausing.resume(context(), use.by_key(context(), key))
-    click.echo("Resumed.")
+    return words("Resumed.")
 
 
 @installations.command("remove")
@@ -211,13 +227,14 @@ def resume(key: str) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @with_appcontext
 @plainly
-def remove(key: str, *, yes: bool) -> None:
+@telling
+def remove(key: str, *, yes: bool) -> Told:
     """Disconnect everybody and take no webhooks any more."""
     found = use.by_key(context(), key)
     if not yes:
         click.confirm(f"Remove {found.name}? Everybody is disconnected, events stay as copies.", abort=True)
     ended = use.remove(context(), key)
-    click.echo(f"Removed; {ended} connections ended.")
+    return words(f"Removed; {ended} connections ended.", ended=ended)
 
 
 # --- keys ------------------------------------------------------------------------------------------------------------
@@ -226,18 +243,21 @@ def remove(key: str, *, yes: bool) -> None:
 @click.command("rotate-keys")
 @with_appcontext
 @plainly
-def rotate_keys() -> None:
+@telling
+def rotate_keys() -> Told:
     """Encrypt everything anew under the first of TOKEN_KEYS; says how much is left. Safe to stop and begin again."""
     progress = (0, 0, 0)
     for progress in gateway().rotate_keys():
         click.echo(f"done {progress[0]}, left {progress[2]}", err=True)
     _, failed, left = progress
-    click.echo(f"rows left: {left}")
-    if failed:
-        raise click.ClickException(f"{failed} rows open with none of TOKEN_KEYS. Add the key they were made with.")
+    lines = [f"rows left: {left}"]
     if left == 0:
-        click.echo("The older keys may be taken out of TOKEN_KEYS.")
+        lines.append("The older keys may be taken out of TOKEN_KEYS.")
+    lost = f"{failed} rows open with none of TOKEN_KEYS. Add the key they were made with." if failed else ""
+    return Told({"left": left, "failed": failed}, lines, lost)
 
 
-GROUPS: Final[tuple[click.Command, ...]] = (installations, rotate_keys, doctor, *COMMANDS)
+GROUPS: Final[tuple[click.Command, ...]] = (installations, rotate_keys, doctor, *LOOKING, *COMMANDS)
 """What ``flask --app wsgi`` gets beside Flask's own."""
+
+with_examples(GROUPS)

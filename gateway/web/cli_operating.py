@@ -20,18 +20,30 @@ from gateway.services import pausing, personal_data
 from gateway.web.api import told_time
 from gateway.web.door import context
 from gateway.web.plainly import plainly
+from gateway.web.telling import Told, rows, telling, words
 
 
 @click.command("parked")
 @click.option("--installation", "key", metavar="KEY", help="Only this one's.")
 @with_appcontext
 @plainly
-def parked(key: str | None) -> None:
+@telling
+def parked(key: str | None) -> Told:
     """Work set aside after it kept failing, one line each: installation, topic, key, attempts, since, reason."""
-    for one in parking.waiting(context(), _installation(key)):
-        since = told_time(one.parked_at) or ""
-        line = [one.installation_id, one.topic.value, one.key, str(one.attempts), since, one.reason.value]
-        click.echo("\t".join(line))
+    found = parking.waiting(context(), _installation(key))
+    return rows(
+        [
+            {
+                "installation_id": one.installation_id,
+                "topic": one.topic.value,
+                "key": one.key,
+                "attempts": one.attempts,
+                "since": told_time(one.parked_at),
+                "reason": one.reason.value,
+            }
+            for one in found
+        ]
+    )
 
 
 @click.command("replay")
@@ -46,7 +58,8 @@ def parked(key: str | None) -> None:
 @click.option("--all", "everything", is_flag=True, help="All of it.")
 @with_appcontext
 @plainly
-def replay(key: str | None, work_key: str | None, *, everything: bool, **which: str | None) -> None:
+@telling
+def replay(key: str | None, work_key: str | None, *, everything: bool, **which: str | None) -> Told:
     """Try parked work again; what is done is decided from the present state."""
     if not everything and not any([key, work_key, *which.values()]):
         raise NotReadable("replay", "say which work: --installation, --task, --user, --reason, --from, ..., or --all")
@@ -62,7 +75,8 @@ def replay(key: str | None, work_key: str | None, *, everything: bool, **which: 
         since=_time(which["since"], "from"),
         until=_time(which["until"], "to"),
     )
-    click.echo(f"{parking.replay(context(), _installation(key), choice)} taken up again.")
+    taken = parking.replay(context(), _installation(key), choice)
+    return words(f"{taken} taken up again.", taken=taken)
 
 
 def _installation(key: str | None) -> InstallationId | None:
@@ -85,11 +99,22 @@ def held() -> None:
 @click.option("--installation", "key", metavar="KEY", help="Only this one's.")
 @with_appcontext
 @plainly
-def list_held(key: str | None) -> None:
+@telling
+def list_held(key: str | None) -> Told:
     """One line each: id, installation, user, since, how many tasks."""
-    for one in batches.waiting(context(), _installation(key)):
-        since = told_time(one.made_at) or ""
-        click.echo("\t".join([one.id, one.installation_id, one.user_id, since, str(len(one.tasks))]))
+    found = batches.waiting(context(), _installation(key))
+    return rows(
+        [
+            {
+                "id": one.id,
+                "installation_id": one.installation_id,
+                "user_id": one.user_id,
+                "since": told_time(one.made_at),
+                "tasks": len(one.tasks),
+            }
+            for one in found
+        ]
+    )
 
 
 @held.command("approve")
@@ -97,10 +122,11 @@ def list_held(key: str | None) -> None:
 @click.argument("held_id")
 @with_appcontext
 @plainly
-def approve_held(key: str, held_id: str) -> None:
+@telling
+def approve_held(key: str, held_id: str) -> Told:
     """Let it through: switches go off, tasks follow. KEY: the installation's."""
     batch = batches.approve(context(), use.by_key(context(), key).id, held_id, batches.OPERATOR)
-    click.echo(f"Approved: {len(batch.tasks)} tasks follow their calendar.")
+    return words(f"Approved: {len(batch.tasks)} tasks follow their calendar.", tasks=len(batch.tasks))
 
 
 @held.command("drop")
@@ -108,10 +134,11 @@ def approve_held(key: str, held_id: str) -> None:
 @click.argument("held_id")
 @with_appcontext
 @plainly
-def drop_held(key: str, held_id: str) -> None:
+@telling
+def drop_held(key: str, held_id: str) -> Told:
     """Undo it: the tasks stay, events are made anew and put back. KEY: the installation's."""
     batch = batches.drop(context(), use.by_key(context(), key).id, held_id, batches.OPERATOR)
-    click.echo(f"Dropped: {len(batch.tasks)} events are put back.")
+    return words(f"Dropped: {len(batch.tasks)} events are put back.", tasks=len(batch.tasks))
 
 
 # --- everything -----------------------------------------------------------------------------------------------------
@@ -120,10 +147,11 @@ def drop_held(key: str, held_id: str) -> None:
 @click.command("pause-all")
 @with_appcontext
 @plainly
-def pause_all() -> None:
+@telling
+def pause_all() -> Told:
     """Let everything wait, in all processes; deliveries are recorded as ever."""
     pausing.pause_all(context())
-    click.echo("Everything is paused.")
+    return words("Everything is paused.")
 
 
 @click.command("resume-all")
@@ -131,7 +159,8 @@ def pause_all() -> None:
 @click.option("--forget", is_flag=True, help="It lives on: its tokens and events are forgotten here.")
 @with_appcontext
 @plainly
-def resume_all(*, take_over: bool, forget: bool) -> None:
+@telling
+def resume_all(*, take_over: bool, forget: bool) -> Told:
     """Go on with everything. In a database that another deployment has filled, say how."""
     halt = pausing.halted(context())
     if halt is not None and halt.reason == pausing.RESTORED and take_over == forget:
@@ -140,7 +169,7 @@ def resume_all(*, take_over: bool, forget: bool) -> None:
             "and this is a copy? --forget: tokens are erased here, and everybody connects anew."
         )
     pausing.resume_all(context(), take_over=take_over, forget=forget)
-    click.echo("Resumed.")
+    return words("Resumed.")
 
 
 # --- one user -------------------------------------------------------------------------------------------------------
@@ -156,10 +185,11 @@ def users() -> None:
 @click.argument("uid")
 @with_appcontext
 @plainly
-def pause_user(key: str, uid: str) -> None:
+@telling
+def pause_user(key: str, uid: str) -> Told:
     """Leave the calendar alone for now; switches stay on."""
     pausing.pause_user(context(), use.by_key(context(), key).id, UserId(uid))
-    click.echo("Paused: changes wait.")
+    return words("Paused: changes wait.")
 
 
 @users.command("resume")
@@ -167,10 +197,11 @@ def pause_user(key: str, uid: str) -> None:
 @click.argument("uid")
 @with_appcontext
 @plainly
-def resume_user(key: str, uid: str) -> None:
+@telling
+def resume_user(key: str, uid: str) -> Told:
     """Go on, after a look at both sides."""
     pausing.resume_user(context(), use.by_key(context(), key).id, UserId(uid))
-    click.echo("Resumed.")
+    return words("Resumed.")
 
 
 @users.command("export")
@@ -190,13 +221,14 @@ def export_user(key: str, uid: str) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @with_appcontext
 @plainly
-def erase_user(key: str, uid: str, *, yes: bool) -> None:
+@telling
+def erase_user(key: str, uid: str, *, yes: bool) -> Told:
     """Disconnect, give the tokens back, then delete everything held about the user."""
     installation = use.by_key(context(), key)
     if not yes:
         click.confirm(f"Erase all that is held about {uid}? Events stay in the calendar as copies.", abort=True)
     personal_data.ask_to_erase(context(), installation, UserId(uid))
-    click.echo("It is under way: tokens first.")
+    return words("It is under way: tokens first.")
 
 
 COMMANDS: Final[tuple[click.Command, ...]] = (parked, replay, held, pause_all, resume_all, users)
