@@ -252,8 +252,10 @@ class FakeCalendar:
                 raise TargetGone("no such calendar")
             return self._account.carry(event_id, to_calendar, self._id)
 
-    def ours(self, tag: str, *, changed_since: datetime | None = None) -> Iterator[Event]:
-        """See ``ports.Calendar``."""
+    def ours(
+        self, tag: str, *, known: Sequence[EventId] = (), changed_since: datetime | None = None
+    ) -> Iterator[Event]:
+        """See ``ports.Calendar``. Its filter is never refused."""
         with self._account.served("ours", self._id):
             found = [
                 replace(one.event, description=None)

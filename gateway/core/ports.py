@@ -106,8 +106,13 @@ class Calendar(Protocol):
     def move(self, event_id: EventId, to_calendar: str) -> Event | None:
         """Move to another calendar of the same account, keeping the id; ``None`` where this grant cannot."""
 
-    def ours(self, tag: str, *, changed_since: datetime | None = None) -> Iterable[Event]:
-        """Our live events (a series once, never its instances), description not read."""
+    def ours(
+        self, tag: str, *, known: Sequence[EventId] = (), changed_since: datetime | None = None
+    ) -> Iterable[Event]:
+        """Our live events (a series once, never its instances), description not read.
+
+        ``known``: the ids of those that we have paired. A provider that refuses to look for ours by ``tag`` is asked
+        for these, and for nothing else; one that is missing then is missing as in a list."""
 
     def exists(self) -> bool:
         """Whether the target calendar is still there and writable."""

@@ -63,7 +63,8 @@ def pull(ctx: Context, lease: Lease, installation: Installation) -> None:
             uow.commit()
             return
     partly = len(glances) > MANY and not _full_look_is_due(connection, started)
-    events, full = _list(ctx, installation, connection, partly=partly)
+    known = [glance.event_id for glance in glances]
+    events, full = _list(ctx, installation, connection, known, partly=partly)
     found = _compare(glances, events, started, full=full)
     _leave(ctx, lease, connection, found, len(events), started, full=full)
 
@@ -73,7 +74,7 @@ def _full_look_is_due(connection: Connection, now: datetime) -> bool:
 
 
 def _list(
-    ctx: Context, installation: Installation, connection: Connection, *, partly: bool
+    ctx: Context, installation: Installation, connection: Connection, known: Sequence[EventId], *, partly: bool
 ) -> tuple[dict[EventId, Event], bool]:
     """Our events by id, and whether the list is a full one."""
     opened = OpenCalendar(ctx, connection, style_of(installation))
@@ -81,11 +82,11 @@ def _list(
     try:
         if since is not None:
             try:
-                listed = opened.call(lambda c: list(c.ours(connection.tag, changed_since=since)))
+                listed = opened.call(lambda c: list(c.ours(connection.tag, known=known, changed_since=since)))
                 return {e.id: e for e in listed}, False
             except CursorExpired:
                 ctx.meter.count("cursor_expired", provider=connection.provider)
-        listed = opened.call(lambda c: list(c.ours(connection.tag)))
+        listed = opened.call(lambda c: list(c.ours(connection.tag, known=known)))
     except Forbidden as gone:
         raise TargetGone(str(gone)) from gone
     return {e.id: e for e in listed}, True

@@ -393,6 +393,15 @@ def test_ours_are_ours_only(bench):
     assert list(bench.open().ours("nobody.0")) == []
 
 
+def test_ours_are_ours_only_whatever_is_known(bench):
+    mine, theirs = insert(bench), insert(bench, mark=Mark("another-deployment.0", "link-1"))
+    deleted = insert(bench)
+    bench.delete(deleted)
+    known = [mine.id, theirs.id, deleted.id, an_id(next(_numbers)), EventId("AAkNobodyKnows=")]
+    assert [one.id for one in bench.open().ours(TAG, known=known)] == [mine.id]
+    assert [one.id for one in bench.open().ours(TAG, known=[theirs.id])] == [mine.id], "the list is by the tag"
+
+
 def test_ours_tell_what_a_read_tells_but_for_the_description(bench):
     made = insert(bench)
     bench.redress(made)

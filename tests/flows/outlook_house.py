@@ -139,4 +139,4 @@ def _about(path: str) -> str:
         return "subscription"
     if "events" in parts:
         return "event" if parts[-1] != "events" else "events"
-    return parts[-1] if parts[-1] in ("calendars", "masterCategories") else "calendar"
+    return parts[-1] if parts[-1] in ("calendars", "masterCategories", "$batch") else "calendar"

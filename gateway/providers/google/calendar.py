@@ -5,7 +5,7 @@ https://developers.google.com/workspace/calendar/api/v3/reference
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -103,7 +103,13 @@ class GoogleCalendar:
         except EventGone:
             raise TryLater("a moved event cannot be read yet where it went") from None
 
-    def ours(self, tag: str, *, changed_since: datetime | None = None) -> list[Event]:
+    def ours(
+        self,
+        tag: str,
+        *,
+        known: Sequence[EventId] = (),  # noqa: ARG002 - Google's filter is there for everybody
+        changed_since: datetime | None = None,
+    ) -> list[Event]:
         """Our live events, by the one property that tags them: nothing else is ever received.
 
         Raises ``CursorExpired`` when ``changed_since`` is too long ago for Google.

@@ -7,14 +7,14 @@ kept on the event as a property, by which it is found after a crash between the 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from gateway.core.errors import AlreadyExists, EventGone, Forbidden, Refused, StaleWrite, TargetGone, TryLater
 from gateway.core.model import Absence, Event, EventId, EventWrite, NoEvent
 from gateway.core.ports import Mark, Style, Watch
-from gateway.providers.outlook import looks, properties, translate
+from gateway.providers.outlook import batch, looks, properties, translate
 from gateway.providers.outlook.account import OutlookAccount
 from gateway.providers.outlook.transport import Client, part
 from gateway.providers.outlook.watching import Watching
@@ -106,22 +106,19 @@ class OutlookCalendar:
         """``None``: Graph has no such call for events."""
         return None
 
-    def ours(self, tag: str, *, changed_since: datetime | None = None) -> list[Event]:
+    def ours(self, tag: str, *, known: Sequence[EventId] = (), changed_since: datetime | None = None) -> list[Event]:
         """Our events, by the one property that tags them: nothing else is ever received.
 
-        Graph need not know how to join this filter with one by time, so what is too old is left out here.
+        Where Graph refuses that filter, ``known`` ones are read by their ids. Graph need not know how to join this
+        filter with one by time, so what is too old is left out here.
         """
         found: list[Event] = []
-        query = {**_LISTED, "$filter": properties.having(properties.TAG, tag)}
-        try:
-            for item in self._client.pages(self._path(), query):
-                event = translate.event(item, described=False)
-                if event is None or properties.read(item).get(properties.TAG) != tag:
-                    continue
-                if changed_since is None or (translate.changed_at(item) or changed_since) >= changed_since:
-                    found.append(event)
-        except EventGone:
-            raise TargetGone("the calendar is not there any more") from None
+        for item in self._tagged(tag, known):
+            event = translate.event(item, described=False)
+            if event is None or properties.read(item).get(properties.TAG) != tag:
+                continue
+            if changed_since is None or (translate.changed_at(item) or changed_since) >= changed_since:
+                found.append(event)
         return found
 
     def exists(self) -> bool:
@@ -154,6 +151,29 @@ class OutlookCalendar:
     def unwatch(self, channel_id: str, resource: str) -> None:  # noqa: ARG002 - Graph's own id is enough
         """Delete the subscription."""
         self._watching.end(resource)
+
+    # --- many at once
+
+    def _tagged(self, tag: str, known: Sequence[EventId]) -> Sequence[Resource]:
+        try:
+            query = {**_LISTED, "$filter": properties.having(properties.TAG, tag)}
+            return list(self._client.pages(self._path(), query))
+        except EventGone:
+            raise TargetGone("the calendar is not there any more") from None
+        except Refused as refused:
+            names = [name for name in dict.fromkeys(known) if not translate.is_key(name)]
+            if not names:
+                raise
+            log.warning("our events are read by their ids, for a list by our property is refused: %s", refused)
+            return self._by_names(names)
+
+    def _by_names(self, names: Sequence[EventId]) -> Sequence[Resource]:
+        """Those of these events that this calendar has. Of a calendar that is gone none is missing."""
+        answers = batch.read(self._client, [f"{self._path()}/{part(name)}" for name in names], _LISTED)
+        found = [one for one in answers if one is not None]
+        if not found and not self.exists():
+            raise TargetGone("the calendar is not there any more")
+        return found
 
     # --- where an event is
 
@@ -188,11 +208,16 @@ class OutlookCalendar:
         return Absence.MOVED if moved else Absence.DELETED
 
     def _holds(self, calendar_id: str, resource: Resource) -> bool:
-        """Whether a list of this calendar holds the event. An event's own word for its calendar is not the id that
-        lists give (https://github.com/microsoftgraph/microsoft-graph-docs/issues/6699)."""
+        """Whether a list of this calendar holds the event, or a read below it where such lists are refused. An event's
+        own word for its calendar is not the id that lists give
+        (https://github.com/microsoftgraph/microsoft-graph-docs/issues/6699)."""
         own = properties.read(resource)
         name = next((one for one in (properties.KEY, properties.LINK) if one in own), None)
-        return name is not None and self._by_property(calendar_id, name, own[name], _name(resource)) is not None
+        try:
+            return name is not None and self._by_property(calendar_id, name, own[name], _name(resource)) is not None
+        except Refused:
+            below = f"me/calendars/{part(calendar_id)}/events/{part(_name(resource))}"
+            return batch.read(self._client, [below], _LISTED) != [None]
 
     def _by_property(self, calendar_id: str, name: str, value: str, event_id: str | None = None) -> Resource | None:
         query = {**_WHOLE, "$filter": properties.having(name, value)}

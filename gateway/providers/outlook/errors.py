@@ -104,6 +104,7 @@ _BY_STATUS: Mapping[int, _Row] = {
     412: _as(StaleWrite),
     423: _later,
     429: _slower,
+    501: _as(Refused),  # not implemented: the same again is of no use
     507: _much_slower,
     509: _much_slower,
 }
@@ -129,7 +130,7 @@ def failure(status: int, headers: Mapping[str, str], body: bytes, now: datetime)
 def _row(told: Told, *, page: bool) -> _Row:
     if told.code in _BY_CODE:
         return _BY_CODE[told.code]
-    if told.status in (507, 509):
+    if told.status in (507, 509) or (told.status == 501 and not page):
         return _BY_STATUS[told.status]
     if told.status < 400 or told.status >= 500 or (page and told.status not in (401, 429)):
         return _later

@@ -47,10 +47,7 @@ class Client:
         ``outlook.errors``; "stale" only for what was sent with an etag, for Exchange says so of other calls, too, when
         it is busy with the item (https://learn.microsoft.com/answers/questions/271870).
         """
-        url = f"{self._root}/{path}"
-        if query:
-            url = f"{url}?{urlencode(query, quote_via=quote, safe='$')}"
-        return self._send(method, url, body, etag)
+        return self._send(method, f"{self._root}/{asking(path, query)}", body, etag)
 
     def pages(self, path: str, query: Mapping[str, str]) -> Iterator[dict[str, Any]]:
         """The entries of a list, page after page. The next page's address is followed only where it is Graph's."""
@@ -90,6 +87,11 @@ class Client:
         if etag is not None:
             headers["If-Match"] = etag
         return headers
+
+
+def asking(path: str, query: Mapping[str, str] | None) -> str:
+    """A path with its query."""
+    return f"{path}?{urlencode(query, quote_via=quote, safe='$')}" if query else path
 
 
 def part(value: str) -> str:

@@ -48,7 +48,7 @@ def said(status, code="", headers=None, message="Call Ada is wrong"):
         (413, "", Refused),
         (429, "ApplicationThrottled", TryLater),
         (500, "ErrorInternalServerTransientError", TryLater),
-        (501, "", TryLater),
+        (501, "", Refused),
         (503, "ErrorServerBusy", TryLater),
         (507, "", TryLater),
         (302, "", TryLater),
