@@ -63,6 +63,8 @@ class Overview:
     expiry_by_day: Mapping[int, int]
     installations: Sequence[InstallationGlance]
     held: Sequence[Held]
+    clock_silent: timedelta | None
+    """How long ago, in true time, a clock was last at work; ``None``: never."""
 
     @property
     def paused(self) -> Sequence[InstallationGlance]:
@@ -92,6 +94,7 @@ def overview(ctx: Context) -> Overview:
             expiry_by_day=ask.expiry_by_day(now),
             installations=ask.installations(SHOWN * 4),
             held=uow.held.waiting(None, SHOWN),
+            clock_silent=uow.deployments.silent_for(ctx.deployment_id),
         )
 
 

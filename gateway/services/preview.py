@@ -17,7 +17,7 @@ from typing import Any
 from gateway.core import effects as fx
 from gateway.core.errors import EventGone, TargetGone, TryLater
 from gateway.core.journey import journey
-from gateway.core.model import LEFT, ConnectionId, ConnectionStatus, LinkId, LinkStatus, Place, UserId
+from gateway.core.model import LEFT, ConnectionId, ConnectionStatus, LinkId, LinkStatus, Place, TaskId, UserId
 from gateway.core.ports import Lane, Mode
 from gateway.core.records import Connection, Installation, Lease, Link, ReadAgain, Topic
 from gateway.core.repositories import UnitOfWork
@@ -66,6 +66,17 @@ def of_calendar(ctx: Context, installation: Installation, user_id: UserId, calen
 def of_resync(ctx: Context, installation: Installation, user_id: UserId) -> Plan:
     """With both sides read for real."""
     return _plan(ctx, installation, user_id, None, afresh=True)
+
+
+def of_task(ctx: Context, installation: Installation, task_id: TaskId) -> Plan:
+    """With both sides of one task read for real. Raises ``NoConnectionError`` for a task that is not on."""
+    with ctx.store.begin() as uow:
+        link = uow.links.by_task(installation.id, task_id)
+        if link is None or link.status is not LinkStatus.LIVE:
+            raise NoConnectionError("this task is not on")
+        whose = uow.connections.of_user(installation.id, link.owner_id) if link.owner_id is not None else None
+    found, looked_at = _play(ctx, installation, [link], whose, afresh=True)
+    return Plan(found["create"], found["change"], found["delete"], 1, looked_at)
 
 
 def _plan(ctx: Context, installation: Installation, user_id: UserId, calendar_id: str | None, *, afresh: bool) -> Plan:

@@ -23,6 +23,7 @@ from gateway.services.consent import CONNECT, FLOW, SpentError
 from gateway.services.held import DecidedError, NoSuchBatchError
 from gateway.services.installations import SecretByCrmError
 from gateway.services.lookout import NothingThereError
+from gateway.services.pausing import ForeignError
 from gateway.services.personal_data import NobodyError
 from gateway.services.tasks import NoSuchTaskError, SwitchInCrmError
 from gateway.web.fields import Fault, faults_of
@@ -92,6 +93,9 @@ _TABLE: dict[type[BaseException], Failure] = {
         403, "not_from_here", "This was not sent from our own page", "Open the page again and send the form from there."
     ),
     NoSuchTaskError: Failure(404, "unknown_task", "No such task", "It never had sync switched on, or does not exist."),
+    ForeignError: Failure(
+        409, "foreign", "The database is another deployment's", "Say how to go on: its events are ours now, or not."
+    ),
     NothingThereError: Failure(404, "unknown", "There is nothing here", "It may have been removed."),
     NoSuchConflictError: Failure(404, "unknown_conflict", "No such conflict"),
     NoSuchBatchError: Failure(404, "unknown_batch", "No such held change"),

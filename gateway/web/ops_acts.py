@@ -11,11 +11,11 @@ from flask.typing import ResponseReturnValue
 from gateway.core.errors import NotReadable
 from gateway.core.model import InstallationId, TaskId
 from gateway.core.records import Installation
-from gateway.services import held, lookout, operator, parked, pausing, tasks
+from gateway.services import held, lookout, operator, parked, pausing, preview, tasks
 from gateway.services.parked import Choice
 from gateway.web.door import context
 from gateway.web.ops_door import ops
-from gateway.web.ops_pages import REASONS, TOPICS, render
+from gateway.web.ops_pages import REASONS, TOPICS, render, show_task
 from gateway.web.security import FORM_TOKEN
 
 __all__: Final = ["ops"]
@@ -108,6 +108,48 @@ def resume(inst: str) -> ResponseReturnValue:
     """They go on."""
     pausing.resume(context(), _installation(inst))
     return _see("ops.installation", "resumed", inst=inst)
+
+
+@ops.post("/installations/<inst>/connections/<connection_id>/<word>")
+def pause_person(inst: str, connection_id: str, word: str) -> ResponseReturnValue:
+    """One person's changes wait (``pause``), or go on."""
+    look = lookout.connection(context(), inst, connection_id)
+    act, said = (pausing.pause_user, "paused") if word == "pause" else (pausing.resume_user, "resumed")
+    act(context(), look.installation.id, look.connection.user_id)
+    return _see("ops.connection", said, inst=inst, connection_id=connection_id)
+
+
+@ops.post("/pause")
+def pause_all() -> ResponseReturnValue:
+    """Everything waits, in every process."""
+    pausing.pause_all(context())
+    return _see("ops.home", "paused")
+
+
+@ops.post("/resume")
+def resume_all() -> ResponseReturnValue:
+    """Everything goes on. ``how``: for a database that was another deployment's (B28)."""
+    how = request.form.get("how", "")
+    pausing.resume_all(context(), take_over=how == "take_over", forget=how == "forget")
+    return _see("ops.home", "resumed")
+
+
+# --- dry runs (B30) -------------------------------------------------------------------------------------------------
+
+
+@ops.post("/installations/<inst>/preview/connections/<connection_id>")
+def preview_person(inst: str, connection_id: str) -> ResponseReturnValue:
+    """What a fresh look at all of a person's tasks would do."""
+    look = lookout.connection(context(), inst, connection_id)
+    plan = preview.of_resync(context(), look.installation, look.connection.user_id)
+    return render("ops/connection.html", look=look, plan=plan)
+
+
+@ops.post("/installations/<inst>/preview/tasks/<path:task_id>")
+def preview_task(inst: str, task_id: str) -> ResponseReturnValue:
+    """What a fresh look at one task would do."""
+    plan = preview.of_task(context(), _installation(inst), TaskId(task_id))
+    return show_task(inst, task_id, plan)
 
 
 @ops.post("/installations/<inst>/resync/<path:task_id>")

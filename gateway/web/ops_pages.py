@@ -14,9 +14,10 @@ from gateway.core.model import Day, InstallationId, Moment
 from gateway.core.records import ParkReason, Topic
 from gateway.core.stories import sentence
 from gateway.core.survey import Counted
-from gateway.services import lookout, operator
+from gateway.services import lookout, operator, pausing
 from gateway.services.lookout import Overview
 from gateway.services.parked import Choice
+from gateway.services.preview import Plan
 from gateway.web import ops_pictures, ops_words
 from gateway.web.door import context, gateway
 from gateway.web.ops_door import ops
@@ -95,6 +96,7 @@ def _home(seen: Overview) -> dict[str, Any]:
         "retrying": sum(one.retrying for one in seen.waiting),
         "parked": sum(one.count for one in seen.parked),
         "names": {one.id: one for one in seen.installations},
+        "halt": pausing.halted(context()),
     }
 
 
@@ -113,9 +115,15 @@ def _findings(seen: Overview) -> list[Finding]:
         for name, why in ((name, probe()) for name, probe in gateway().probes.items())
         if why is not None
     ]
-    if seen.oldest > UNHEARD and not seen.paused:
+    halt = pausing.halted(context())
+    if halt is not None:
+        found.append(Finding("bad", f"Everything is paused: {ops_words.reason(halt.reason)}.", f"{home}#everything"))
+    if seen.oldest > UNHEARD and not seen.paused and halt is None:
         words = f"Work has been due for {ops_words.length(seen.oldest)}. Does a worker run, and the clock?"
         found.append(Finding("bad", words, f"{home}#waiting"))
+    if seen.clock_silent is not None and seen.clock_silent > UNHEARD:
+        words = f"No clock has been at work for {ops_words.length(seen.clock_silent)}: renewals and sweeps wait."
+        found.append(Finding("bad", words, home))
     for one in seen.paused:
         why = ops_words.reason(one.paused_reason)
         found.append(Finding("bad", f"{one.name} is paused: {why}.", url_for("ops.installation", inst=one.id)))
@@ -170,7 +178,13 @@ def connection(inst: str, connection_id: str) -> ResponseReturnValue:
 @ops.get("/installations/<inst>/tasks/<path:task_id>")
 def task(inst: str, task_id: str) -> ResponseReturnValue:
     """One task: its story, what both sides last agreed on, what is owed."""
-    return render("ops/task.html", look=lookout.task(context(), inst, task_id), sentence=sentence, told=told)
+    return show_task(inst, task_id)
+
+
+def show_task(inst: str, task_id: str, plan: Plan | None = None) -> Response:
+    """A task's page. ``plan``: what a dry run has found."""
+    look = lookout.task(context(), inst, task_id)
+    return render("ops/task.html", look=look, sentence=sentence, told=told, plan=plan)
 
 
 def told(value: str | Day | Moment | None) -> str:

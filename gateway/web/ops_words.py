@@ -41,6 +41,7 @@ STATES: Final[Mapping[str, tuple[str, str]]] = {
 REASONS: Final[Mapping[str, str]] = {
     "crm_unauthorised": "the CRM refuses our credentials",
     "operator": "by the operator",
+    "restored_elsewhere": "this database belongs to another deployment",
     "unavailable": "the other side was unwell for 72 hours",
     "contended": "it kept changing under every try for 72 hours",
     "forbidden": "the other side does not let us at it",

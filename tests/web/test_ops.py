@@ -322,3 +322,44 @@ def test_b29_an_installation_is_paused_and_resumed(bench: Bench, inside: Browser
     assert found.status is InstallationStatus.PAUSED
     resumed = inside.follow(press(inside, paused, f"{path}/resume"))
     assert "Goes on." in resumed.text
+
+
+def test_b29_a_person_and_everything_are_paused_and_resumed(bench: Bench, inside: Browser) -> None:
+    inside.connect(bench.link(), account="ada", mode="existing")
+    path = f"/ops/installations/{bench.acme.id}/connections/{bench.connection().id}"
+    paused = inside.follow(press(inside, inside.get(path), f"{path}/pause"))
+    assert "Paused. Changes wait." in paused.text
+    assert bench.connection().status is ConnectionStatus.PAUSED
+    inside.follow(press(inside, paused, f"{path}/resume"))
+    assert bench.connection().status is ConnectionStatus.CONNECTED
+    halted = inside.follow(press(inside, inside.get("/ops"), "/ops/pause"))
+    assert "Everything is paused: by the operator." in halted.text
+    assert "All is well." in inside.follow(press(inside, halted, "/ops/resume")).text
+
+
+def test_b28_another_deployments_database_goes_on_only_when_it_is_said_how(bench: Bench, inside: Browser) -> None:
+    with bench.store.begin() as uow:
+        uow.deployments.claim("elsewhere")
+        uow.commit()
+    page = inside.get("/ops")
+    assert "this database belongs to another deployment" in page.text
+    assert press(inside, page, "/ops/resume").status_code == 409
+    answer = press(inside, page, "/ops/resume", how="take_over")
+    assert "All is well." in inside.follow(answer).text
+
+
+def test_b30_a_dry_run_says_what_would_be_done_and_does_nothing(bench: Bench, inside: Browser) -> None:
+    inside.connect(bench.link(), account="ada", mode="existing")
+    bench.task("t-1")
+    inst = bench.acme.id
+    path = f"/ops/installations/{inst}/preview/tasks/t-1"
+    told = press(inside, inside.get(f"/ops/installations/{inst}/tasks/t-1"), path)
+    assert "A dry run: 1 to create, 0 to change, 0 to delete." in told.text
+    whose = bench.connection().id
+    path = f"/ops/installations/{inst}/preview/connections/{whose}"
+    told = press(inside, inside.get(f"/ops/installations/{inst}/connections/{whose}"), path)
+    assert "1 of 1 task was looked at; nothing was written." in " ".join(told.text.split())
+    with bench.store.begin() as uow:
+        link = uow.links.by_task(inst, TaskId("t-1"))
+    assert link is not None
+    assert link.place is None
