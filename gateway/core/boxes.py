@@ -85,6 +85,9 @@ class Outbox(Protocol):
     def hold(self, lease: Lease) -> None:
         """Lock the row until the commit and make sure the lease is still ours; raises ``LeaseLost``."""
 
+    def extend(self, lease: Lease) -> None:
+        """Keep it for as long again, from now: for work of many steps. Raises ``LeaseLost``."""
+
     def settle(self, lease: Lease, now: datetime) -> datetime | None:
         """Paid off; or, if it was asked for again meanwhile, due again: then when. Raises ``LeaseLost``."""
 

@@ -80,7 +80,7 @@ def _take(ctx: Context, lease: Lease, installation: Installation, page: TaskPage
             happened = state.updated_at if isinstance(state, Task) else None
             notebook.take(installation, TaskSignal(task_id, Kind.CHANGED, state, version=version, at=happened))
         _write(ctx, uow, notebook)
-        uow.outbox.hold(lease)
+        uow.outbox.extend(lease)
         uow.commit()
 
 
@@ -112,7 +112,7 @@ def _look_again(ctx: Context, lease: Lease, installation: Installation, missing:
         for task_id in missing:
             notebook.take(installation, TaskSignal(task_id, Kind.DELETED, None))
         _write(ctx, uow, notebook)
-        uow.outbox.hold(lease)
+        uow.outbox.extend(lease)
         uow.commit()
 
 

@@ -114,6 +114,10 @@ class PgOutbox:
         """Lock the row until the commit and make sure the lease is still ours; raises ``LeaseLost``."""
         self._change(sql.HOLD, lease)
 
+    def extend(self, lease: Lease) -> None:
+        """Keep it for as long again, from now: for work of many steps. Raises ``LeaseLost``."""
+        self._change(sql.EXTEND, lease, lease_for=LEASE_FOR)
+
     def settle(self, lease: Lease, now: datetime) -> datetime | None:
         """Paid off; or due again, then when. Raises ``LeaseLost``."""
         row = self._change(sql.SETTLE, lease, now=now, soon=_soon(lease.topic, now))

@@ -111,6 +111,12 @@ WHERE installation_id = :installation AND topic = :topic AND key = :key AND leas
 FOR KEY SHARE
 """)
 
+EXTEND = text("""
+UPDATE outbox SET lease_until = clock_timestamp() + :lease_for
+WHERE installation_id = :installation AND topic = :topic AND key = :key AND lease_no = :number
+RETURNING 1
+""")
+
 SETTLE = text("""
 UPDATE outbox SET
     lease_no = NULL, lease_until = NULL, again_at = NULL, again_since = NULL, attempts = 0, reason = NULL,

@@ -353,3 +353,16 @@ def test_55_after_the_clock_went_back_nothing_waits_longer_than_it_was_to(store:
     assert lease(store, now=then + SECOND) is not None
     assert lease(store, now=then + 2 * hour - SECOND) is None
     assert lease(store, now=then + 2 * hour) is not None
+
+
+def test_work_of_many_steps_keeps_its_lease_for_as_long_as_it_goes_on(store: PgStore):
+    owe(store)
+    taken = must_lease(store)
+    for _ in range(4):
+        store.run(lambda uow: chill(uow, 20))
+        store.run(lambda uow: uow.outbox.extend(taken))
+        assert lease(store) is None
+    store.run(chill)
+    assert lease(store) is not None
+    with pytest.raises(LeaseLost):
+        store.run(lambda uow: uow.outbox.extend(taken))
