@@ -36,6 +36,9 @@ demo: setup ## everything on this machine, without an account: PORT=8080 DEMO_DI
 storm: setup ## everything goes wrong at random, then everything is checked: SEED=1 MINUTES=5
 	@exec $(VENV)/python -m tests.storm --seed $(or $(SEED),1) --minutes $(or $(MINUTES),5)
 
+examples: setup ## what examples/ and docs/ tell a CRM's developer to run, run (test vectors, curl, the Python client)
+	@exec $(VENV)/python -m pytest -q tests/infra/test_examples.py $(ARGS)
+
 bench: setup ## benchmarks on the demo's set-up, each beside a plain baseline (QUICK=1, ARGS=reflect for one part)
 	@exec $(VENV)/python -m bench $(if $(QUICK),--quick) $(ARGS)
 
