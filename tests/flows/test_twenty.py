@@ -36,8 +36,11 @@ def ada(house: TwentyHouse) -> Person:
     return who
 
 
-def test_a_burst_of_200_edits_costs_no_call_and_new_tasks_wait_for_the_limit(house: TwentyHouse, ada: Person) -> None:
-    """Its webhooks hold the whole task, so edits are not asked for; what is asked for waits until the bucket fills."""
+def test_a_burst_of_200_edits_is_hardly_asked_for_and_new_tasks_wait_for_the_limit(
+    house: TwentyHouse, ada: Person
+) -> None:
+    """Its webhooks hold the whole task, so edits are not asked for; what is asked for waits until the bucket fills. A
+    webhook that the door of a busy machine did not take is never sent again: the next catch-up finds its edit."""
     house.crm_admin.call("POST", "/behaviour", json={"limit_per_minute": 6})
     tasks = [house.new(ada, title=f"Task {number}") for number in range(10)]
     until_quiet(house)
@@ -45,9 +48,12 @@ def test_a_burst_of_200_edits_costs_no_call_and_new_tasks_wait_for_the_limit(hou
     for number in range(EDITS):
         house.edit(ada, tasks[number % 10], title=f"Task {number % 10}, edit {number}")
     until_quiet(house)
+    assert len(house.calls(mark, which="crm")) < len(tasks), "not one a task, far from one an edit"
+    house.advance(minutes=16)
+    house.tick()
+    until_quiet(house)
     wanted = {f"Task {n}, edit {EDITS - 10 + n}" for n in range(10)}
     assert {event["summary"] for event in house.events(ada)} == wanted
-    assert house.calls(mark, which="crm") == []
     assert {house.seen(task).state for task in tasks} == {"synced"}
     everything = requests.get(f"{house.crm.url}/_sandbox/ledger?since=0", timeout=10).json()["entries"]
     assert 429 in {entry["status"] for entry in everything}
