@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from http import HTTPStatus
+from typing import Final
 
 from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException
@@ -222,10 +223,16 @@ _WORDS = {
 _HINTS = {413: "Send less at once.", 415: "Send the body as application/json."}
 
 
+_ON_PAGES: Final = frozenset({StoreDown, NotFromHere, NoConnectionError, NoSuchTaskError, MovedOnError})
+"""What people meet beside the errors that have a next move."""
+
+
 def texts() -> set[str]:
-    """Every title and sentence of these tables, for the catalogue of words: pages say them in the reader's language."""
+    """Every title and sentence that people may meet, for the catalogue of words: pages say them in the reader's
+    language. What only programs are told stays as it is."""
     alone = (_TOO_OLD, _CLOSED, UNWELL, _NOT_READABLE, _TRY_LATER, _REFUSED, unexpected(""))
-    rows = [*_TABLE.values(), *_CONSENT.values(), *_SPENT.values(), *alone]
+    met = [row for kind, row in _TABLE.items() if kind.__module__ == errors.__name__ or kind in _ON_PAGES]
+    rows = [*met, *_CONSENT.values(), *_SPENT.values(), *alone]
     said = {text for row in rows for text in (row.title, row.says)} | set(_WORDS.values()) | set(_HINTS.values())
     return said - {"", unexpected("").says}
 
