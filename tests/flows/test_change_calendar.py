@@ -221,5 +221,7 @@ def sign_in_again(house: House, who: Person, mode: str) -> None:
     page = browser.submit(page)  # the confirmation
     if 'name="calendar_id"' in page.text:
         page = browser.submit(page, calendar_id=who.email)
+    if page.url.endswith("/settings/calendar"):  # what would move is shown first
+        page = browser.submit(page)
     assert page.status_code == 200, page.text
     until_quiet(house)
