@@ -115,7 +115,11 @@ class _Handler(BaseHTTPRequestHandler):
         length = self._body_length()
         if length is None:
             return
-        environ = self._environ(self.rfile.read(length))
+        sent = self.rfile.read(length)
+        if len(sent) < length:  # the line was cut on the way: half a request is none
+            self.close_connection = True
+            return
+        environ = self._environ(sent)
         try:
             status, headers, body = run(self.server.app, environ)
         except ConnectionDropped:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 from collections.abc import Iterable, Iterator
 from wsgiref.types import StartResponse, WSGIEnvironment
 
@@ -64,6 +65,24 @@ def test_the_application_gets_the_request_as_it_was(connection: http.client.HTTP
 def test_a_dropped_connection_gives_no_answer(connection: http.client.HTTPConnection):
     with pytest.raises(http.client.RemoteDisconnected):
         ask(connection, "GET", "/drop")
+
+
+def test_half_a_request_is_none():
+    called: list[str] = []
+
+    def note(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        called.append(environ["PATH_INFO"])
+        return echo(environ, start_response)
+
+    running = serve(note)
+    try:
+        with socket.create_connection(("127.0.0.1", running.port), timeout=5) as line:
+            line.sendall(b'POST /half HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n\r\n{"half": ')
+            line.shutdown(socket.SHUT_WR)
+            assert line.recv(100) == b""
+    finally:
+        running.stop()
+    assert called == []
 
 
 def test_a_bug_is_answered_with_500(connection: http.client.HTTPConnection, caplog: pytest.LogCaptureFixture):
