@@ -49,7 +49,7 @@ class Weather:
         self.counts: Counter[str] = Counter()
         self.story: list[str] = []
         self.errors: list[str] = []
-        self._shifted, self._lossy = 0.0, True
+        self._shifted, self._lossy, self._longest_s = 0.0, True, 0.0
         self._timers: list[threading.Timer] = []
 
     def calm(self) -> None:
@@ -59,7 +59,7 @@ class Weather:
         self._timers.clear()
 
     def _after(self, seconds: float, act: Callable[[], None]) -> None:
-        timer = threading.Timer(seconds, act)
+        timer = threading.Timer(min(seconds, self._longest_s), act)
         timer.start()
         self._timers.append(timer)
 
@@ -67,7 +67,7 @@ class Weather:
         """Start; it ends by itself at that monotonic time, and leaves what it broke as it is. ``lossy``: deliveries may
         be lost for good, so that only a look unasked finds what they told (Google does not try again where nobody
         answered, a CRM not where its signature is too old)."""
-        self._lossy = lossy
+        self._lossy, self._longest_s = lossy, until - time.monotonic()
         thread = threading.Thread(target=self._keep_blowing, args=(until, round_))
         thread.start()
         return thread
