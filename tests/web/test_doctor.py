@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +26,7 @@ from gateway.web.app import create_app
 from gateway.web.cli_doctor import without_settings
 from tests.web.bench import HERE, Bench
 
+REPOSITORY = Path(__file__).parents[2]
 PROBLEM = "application/problem+json"
 
 
@@ -167,3 +172,14 @@ def test_a_client_that_does_not_look_right(bench: Bench) -> None:
     bench.app = create_app(replace(bench.gateway, ctx=replace(bench.ctx, providers={"google": odd})))
     _, told = findings(bench, "--offline")
     assert (told["google"][0]["weight"], told["google"][0]["fix"]) == ("doubtful", "copy it whole")
+
+
+@pytest.mark.process
+def test_as_typed_without_any_setting() -> None:
+    command = [sys.executable, "-m", "flask", "--app", "wsgi", "doctor", "--json"]
+    env = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
+    done = subprocess.run(command, cwd=REPOSITORY, env=env, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "")
+    (one,) = json.loads(done.stdout)["findings"]
+    assert (one["check"], one["weight"]) == ("settings", "broken")
+    assert one["fix"].startswith("set it, for example: DATABASE_URL=postgresql://")
