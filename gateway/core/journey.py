@@ -131,6 +131,8 @@ def _is_over(run: Run, where: fx.Whereabouts, step: rc.Rest) -> Generator[fx.Eff
         synced_at=run.now if step.state is State.SYNCED and run.wrote else run.link.synced_at,
     )
     _tell_rest(run, step, waits=waits)
+    if run.event_is_news and run.seen is not None:  # with this notice what was written before it has come back
+        run.link = replace(run.link, echoed=max(run.link.echoed or 0, run.seen.number or 0))
     if ends:
         run.link = replace(run.link, memory=Memory(last_number=run.memory.last_number), place=None, event_url=None)
     yield from run.save(final=True, wipes=ends)
@@ -141,6 +143,10 @@ def _tell_rest(run: Run, step: rc.Rest, *, waits: bool) -> None:
     """Why nothing more was done."""
     if step.keeps_event:
         run.tell(Actor.GATEWAY, Story.EVENT_KEPT)
+    elif step.state is State.PENDING or waits:
+        if not run.wrote:
+            run.tell(Actor.GATEWAY, Story.WAITING, reason=run.link.reason.value if run.link.reason else None)
+    elif run.is_echo and run.seen is not None:
+        run.tell(Actor.GATEWAY, Story.EVENT_ECHO, number=run.seen.number)
     elif not run.wrote:
-        told = Story.WAITING if step.state is State.PENDING or waits else Story.NOTHING_TO_DO
-        run.tell(Actor.GATEWAY, told, reason=run.link.reason.value if run.link.reason else None)
+        run.tell(Actor.GATEWAY, Story.NOTHING_TO_DO, reason=run.link.reason.value if run.link.reason else None)

@@ -124,7 +124,8 @@ class Link:
     ``leaving``: former places whose events are to be deleted. ``reported``: digest of the last state the CRM was told.
     ``switched_on_before``: the switch was on when we turned it off because access was lost. ``doubted``: its calendar
     said that the event is gone, or elsewhere in time, and no run has weighed that yet. ``held``: the batch of a mass
-    change that it waits with, or whose verdict is still to be carried out (B24).
+    change that it waits with, or whose verdict is still to be carried out (B24). ``echoed``: the number of our last
+    write that is known to have come back; ``None``: not looked for yet.
     """
 
     id: LinkId
@@ -151,6 +152,22 @@ class Link:
     switched_on_before: bool = False
     doubted: bool = False
     held: str | None = None
+    echoed: int | None = field(default=None, compare=False)
+
+    @property
+    def awaits_echo(self) -> bool:
+        """Whether what was last written to the event has not come back yet."""
+        event = self.memory.event
+        return event is not None and self.echoed is not None and (event.number or 0) > self.echoed
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A link's event as a push or a list told of it. ``etag``: ``None`` where it is no echo for certain."""
+
+    installation_id: InstallationId
+    link_id: LinkId
+    etag: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +182,7 @@ class LinkGlance:
     memory_rev: int
     ends_at: datetime | None
     held: bool = False
+    awaits_echo: bool = False
 
 
 @dataclass(frozen=True, slots=True)

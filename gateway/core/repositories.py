@@ -41,6 +41,7 @@ from gateway.core.records import (
     LedgerCount,
     Link,
     LinkGlance,
+    Sighting,
     Subscription,
     TaskHint,
 )
@@ -211,6 +212,10 @@ class Links(Protocol):
     ) -> bool:
         """Leave what the calendar told, if the memory is still at ``expected_rev`` (``None``: whatever it is).
         ``doubted``: it says that the event is gone, or elsewhere in time."""
+
+    def tell_echoes(self, sightings: Sequence[Sighting], at: datetime) -> None:
+        """In one statement: locks these links, each installation's own, in one order for all; where our last write has
+        this etag and was not told of yet, the timeline says that it came back (B23). Once for each write."""
 
     def doubts(self, installation_id: InstallationId, connection_id: ConnectionId) -> tuple[int, int]:
         """How many of a connection's live events are doubted and not held yet, and how many there are."""

@@ -42,7 +42,8 @@ class Run:
     """What a journey knows. ``task_is_read``/``event_is_read``: seen in this run, not assumed.
 
     ``task_hint``/``event_hint``: what was told since the last run. ``was_done``: the task was, when last seen.
-    ``wrote``: something was written to either side, so the entry "nothing to do" would be wrong.
+    ``seen``: the event as it was known before. ``wrote``: something was written to either side, so the entry "nothing
+    to do" would be wrong.
     """
 
     now: datetime
@@ -57,6 +58,7 @@ class Run:
     event_is_read: bool = False
     task_hint: TaskHint | None = None
     event_hint: EventHint | None = None
+    seen: Event | None = None
     off_reason: Reason | None = None
     was_done: bool = False
     wrote: bool = False
@@ -74,6 +76,7 @@ class Run:
             replays_keys,
             task_hint=task_hint,
             event_hint=event_hint,
+            seen=seen.event,
             off_reason=link.reason if link.state is State.OFF else None,
             was_done=seen.task is not None and seen.task.done,
         )
@@ -89,6 +92,21 @@ class Run:
         if self.link.place is None:
             raise ValueError("the link has no place")
         return self.link.place
+
+    @property
+    def is_echo(self) -> bool:
+        """Whether a calendar's notice turned out to be of our own last write, told for the first time: under its number
+        all that we read is as we left it (an etag may move on without anybody's doing)."""
+        event, seen = self.event, self.seen
+        if self.wrote or not isinstance(event, Event) or seen is None or not self.event_is_news:
+            return False
+        same = replace(event, etag=seen.etag, description=seen.description, link=seen.link, url=seen.url) == seen
+        return same and self.link.echoed is not None and (event.number or 0) > self.link.echoed
+
+    @property
+    def event_is_news(self) -> bool:
+        """Whether the calendar told of a change, and not of an absence."""
+        return self.event_hint is not None and not isinstance(self.event_hint, NoEvent)
 
     @property
     def is_on(self) -> bool:

@@ -22,6 +22,7 @@ from gateway.core.records import (
     Lease,
     LedgerCount,
     LinkGlance,
+    Sighting,
     Topic,
 )
 from gateway.core.repositories import UnitOfWork
@@ -66,7 +67,8 @@ def pull(ctx: Context, lease: Lease, installation: Installation) -> None:
     known = [glance.event_id for glance in glances]
     events, full = _list(ctx, installation, connection, known, partly=partly)
     found = _compare(glances, events, started, full=full)
-    _leave(ctx, lease, connection, found, len(events), started, full=full)
+    seen = _sightings(connection, glances, events, found)
+    _leave(ctx, lease, connection, found, seen, len(events), started, full=full)
 
 
 def _full_look_is_due(connection: Connection, now: datetime) -> bool:
@@ -107,19 +109,43 @@ def _compare(glances: Sequence[LinkGlance], events: dict[EventId, Event], now: d
     return found
 
 
+def _sightings(
+    connection: Connection, glances: Sequence[LinkGlance], events: dict[EventId, Event], found: Sequence[_Found]
+) -> list[Sighting]:
+    """What may turn out to be our own writes come back: those awaited, and what a link's run may have written since the
+    list was asked for. Nothing where there is neither. What is missing is there to be locked with the others."""
+    news = {one.glance.id for one in found}
+    awaited = [one for one in glances if one.awaits_echo and not one.held and one.event_id in events]
+    told = {one.id: events[one.event_id].etag for one in awaited if one.id not in news}
+    told |= {one.glance.id: one.hint.etag for one in found if isinstance(one.hint, Event)}
+    if not told:
+        return []
+    return [Sighting(connection.installation_id, link_id, told.get(link_id)) for link_id in news | told.keys()]
+
+
 def _is_archived(glance: LinkGlance, now: datetime) -> bool:
     return glance.ends_at is not None and glance.ends_at < now - ARCHIVED_AFTER
 
 
 def _leave(
-    ctx: Context, lease: Lease, connection: Connection, found: list[_Found], read: int, started: datetime, *, full: bool
+    ctx: Context,
+    lease: Lease,
+    connection: Connection,
+    found: list[_Found],
+    seen: list[Sighting],
+    read: int,
+    started: datetime,
+    *,
+    full: bool,
 ) -> None:
-    """One commit: a hint at each link with news, its run owed, the pull paid off."""
+    """One commit: echoes told, a hint at each link with news, its run owed, the pull paid off."""
     inst, now = connection.installation_id, ctx.clock.now()
     mailbox = calendar_mailbox(connection.id)
     heard_at = lease.first_owed_at if lease.lane is Lane.NOW else now  # nobody called for the daily look
     with ctx.store.begin() as uow:
         _remember(ctx, uow, connection, started, full=full)
+        if seen:
+            uow.links.tell_echoes(seen, now)
         in_order = sorted(found, key=lambda one: one.glance.id)
         hinted = {one.glance.id: _hint(uow, inst, one, now) for one in in_order}
         again = any(_is_unclear(uow, inst, one) for one in in_order if not hinted[one.glance.id])

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from gateway.core.model import Absence, EventId, InstallationId, LinkId, LinkStatus, NoEvent, SubscriptionId
 from gateway.core.ports import Lane, Provider
-from gateway.core.records import Arrival, Entry, EventHint, LedgerCount, Link, ReadAgain, Subscription, Topic
+from gateway.core.records import Arrival, Entry, EventHint, LedgerCount, Link, ReadAgain, Sighting, Subscription, Topic
 from gateway.core.repositories import UnitOfWork
 from gateway.core.signals import Push, Pushes
 from gateway.core.stories import Actor, Story
@@ -78,6 +78,7 @@ def receive_pushes(
     for one in told:
         _mark(uow, one, now)
     found = {one.subscription.id: _look_up(uow, provider, one) for one in told}
+    _tell_echoes(uow, found.values(), now)
     hinted = _hint(uow, found.values(), now)
     for one in told:
         _record(uow, one, found[one.subscription.id], raw, now)
@@ -133,16 +134,19 @@ def _is_trusted(subscription: Subscription, push: Push) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What the named events are to us: ``news`` by their links; ``foreign``: how many are none of ours."""
+    """What the named events are to us: ``news`` by their links; ``foreign``: how many are none of ours; ``echoes``:
+    links whose last write has come back for the first time."""
 
     news: Mapping[LinkId, tuple[Link, EventHint]]
     foreign: frozenset[EventId]
+    echoes: Sequence[Link]
 
 
 def _look_up(uow: UnitOfWork, provider: Provider, told: _Told) -> _Found:
     """Which of the events named are ours, and not known already as they now are (an echo of our own write)."""
     news: dict[LinkId, tuple[Link, EventHint]] = {}
     foreign: set[EventId] = set()
+    echoes: list[Link] = []
     inst, cid = told.subscription.installation_id, told.subscription.connection_id
     named = told.named if provider.names_the_event else {}
     ours = {link.place.event_id: link for link in _live(uow.links.by_events(inst, cid, list(named))) if link.place}
@@ -154,7 +158,9 @@ def _look_up(uow: UnitOfWork, provider: Provider, told: _Told) -> _Found:
             news[link.id] = (link, NoEvent(Absence.UNKNOWN))
         elif not _is_known(provider, link, push):
             news[link.id] = (link, ReadAgain())
-    return _Found(news, frozenset(foreign))
+        elif link.awaits_echo:
+            echoes.append(link)
+    return _Found(news, frozenset(foreign), echoes)
 
 
 def _live(links: Iterable[Link]) -> Iterable[Link]:
@@ -164,6 +170,18 @@ def _live(links: Iterable[Link]) -> Iterable[Link]:
 def _is_known(provider: Provider, link: Link, push: Push) -> bool:
     event = link.memory.event
     return push.etag is not None and event is not None and provider.same_version(push.etag, event.etag)
+
+
+def _tell_echoes(uow: UnitOfWork, found: Iterable[_Found], now: datetime) -> None:
+    """Told before the hints are left, and all links locked in one order."""
+    looked_up = list(found)
+    seen = {link.id: link for each in looked_up for link in each.echoes}
+    if not seen:
+        return
+    news = {link.id: link for each in looked_up for link, _hint in each.news.values()}
+    etags = {link.id: link.memory.event.etag for link in seen.values() if link.memory.event and link.id not in news}
+    sightings = [Sighting(one.installation_id, one.id, etags.get(one.id)) for one in (seen | news).values()]
+    uow.links.tell_echoes(sightings, now)
 
 
 def _hint(uow: UnitOfWork, found: Iterable[_Found], now: datetime) -> Sequence[Link]:

@@ -78,6 +78,7 @@ class LinkRows:
             "seen_etag": event and event.etag,
             "seen_number": event and event.number,
             "ends_at": event and ends_at(event),
+            "echoed_number": link.echoed,
         }
 
     def sealed_memory(self, tenant: str, id_: str, memory: Memory) -> bytes:
@@ -134,6 +135,7 @@ class LinkRows:
             switched_on_before=row.switched_on_before,
             doubted=row.doubted,
             held=row.held_id,
+            echoed=row.echoed_number,
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from sqlalchemy import Connection as Transaction
 
@@ -19,7 +20,8 @@ from gateway.core.model import (
     TaskId,
     UserId,
 )
-from gateway.core.records import EventHint, Link, LinkGlance, ReadAgain, TaskHint
+from gateway.core.records import EventHint, Link, LinkGlance, ReadAgain, Sighting, TaskHint
+from gateway.core.stories import Actor, Story
 from gateway.store import links_sql as sql
 from gateway.store.link_rows import LinkRows
 from gateway.store.vault import Vault
@@ -182,9 +184,24 @@ class PgLinks:
                 row.memory_rev,
                 row.ends_at,
                 row.held,
+                row.awaits_echo,
             )
             for row in rows
         ]
+
+    def tell_echoes(self, sightings: Sequence[Sighting], at: datetime) -> None:
+        """Once for each write, in one statement; see the port."""
+        self._transaction.execute(
+            sql.TELL_ECHOES,
+            {
+                "tenants": [one.installation_id for one in sightings],
+                "links": [one.link_id for one in sightings],
+                "etags": [one.etag for one in sightings],
+                "at": at,
+                "actor": Actor.GATEWAY.value,
+                "code": Story.EVENT_ECHO.value,
+            },
+        )
 
     def doubts(self, installation_id: InstallationId, connection_id: ConnectionId) -> tuple[int, int]:
         """How many of a connection's live events are doubted and not held yet, and how many there are."""

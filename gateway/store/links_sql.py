@@ -60,6 +60,7 @@ UPDATE links SET
     memory = :memory, memory_rev = memory_rev + 1, leaving = :leaving,
     event_url = :event_url, synced_at = :synced_at, switched_on_before = :switched_on_before,
     last_number = greatest(last_number, :last_number),
+    echoed_number = greatest(coalesce(echoed_number, seen_number, 0), :echoed_number), -- of the row as it was
     seen_etag = :seen_etag, seen_number = :seen_number, ends_at = :ends_at,
     doubted = CASE WHEN event_seq <> :read_event_seq THEN doubted ELSE :doubted END, held_id = :held_id
 WHERE installation_id = :installation AND id = :link
@@ -102,8 +103,28 @@ SELECT id, task_id FROM link
 """)
 
 GLANCES = text("""
-SELECT id, task_id, event_id, seen_etag, seen_number, memory_rev, ends_at, held_id IS NOT NULL AS held FROM links
+SELECT id, task_id, event_id, seen_etag, seen_number, memory_rev, ends_at, held_id IS NOT NULL AS held,
+    coalesce(seen_number > echoed_number, false) AS awaits_echo
+FROM links
 WHERE installation_id = :installation AND connection_id = :connection AND event_id <> '' AND status = 'live'
+""")
+
+TELL_ECHOES = text("""
+WITH seen AS (
+    SELECT l.installation_id, l.id, l.seen_number,
+        coalesce(l.seen_number > l.echoed_number AND l.seen_etag = sighting.etag, false) AS is_echo
+    FROM links AS l
+    JOIN unnest(CAST(:tenants AS text[]), CAST(:links AS text[]), CAST(:etags AS text[]))
+        AS sighting (installation_id, link_id, etag)
+        ON l.installation_id = sighting.installation_id AND l.id = sighting.link_id AND l.status = 'live'
+    ORDER BY l.id COLLATE "C" FOR NO KEY UPDATE
+), told AS (
+    UPDATE links SET echoed_number = seen.seen_number FROM seen
+    WHERE links.installation_id = seen.installation_id AND links.id = seen.id AND seen.is_echo
+    RETURNING links.installation_id, links.task_id, seen.seen_number
+)
+INSERT INTO timeline (installation_id, task_id, at, actor, code, detail)
+SELECT installation_id, task_id, :at, :actor, :code, jsonb_build_object('number', seen_number) FROM told
 """)
 
 DOUBTS = text("""

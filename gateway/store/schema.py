@@ -14,7 +14,7 @@ from gateway.store.columns import a_json, a_switch, a_text, a_time, a_whole, bel
 
 metadata = MetaData()
 
-REVISION: Final = "0007"
+REVISION: Final = "0008"
 """The migration that these tables are at."""
 
 LEASE_NUMBERS = Sequence("lease_numbers", metadata=metadata)
@@ -158,6 +158,7 @@ LINKS = Table(
     a_text("seen_etag", empty=True),
     a_whole("seen_number", empty=True),
     a_time("ends_at"),
+    a_whole("echoed_number", empty=True),  # our last write that came back; awaited: one seen since
     PrimaryKeyConstraint("installation_id", "id"),
     UniqueConstraint("installation_id", "task_id"),
     belongs_to("installations"),

@@ -33,7 +33,7 @@ from gateway.core.model import (
     TaskOff,
     UserId,
 )
-from gateway.core.records import Arrival, Link, LinkGlance, ReadAgain, TaskHint
+from gateway.core.records import Arrival, Link, LinkGlance, ReadAgain, Sighting, TaskHint
 from gateway.store.links import PgLinks
 from gateway.store.unit_of_work import PgStore
 from gateway.store.vault import Vault, VaultError
@@ -224,6 +224,40 @@ def test_glances_show_live_links_with_an_event(store: PgStore):
         LinkGlance(LinkId("new"), TaskId("t-new"), EventId("e5"), None, None, 0, None),
     ]
     assert store.run(lambda uow: uow.links.glances(THERE, C1)) == []
+
+
+def echoes(store: PgStore, *tasks: str) -> list[object]:
+    with store.begin() as uow:
+        told = [one for task in tasks for one in uow.timeline.of_task(HERE, TaskId(task), 9)]
+    return [(one.code, one.actor, dict(one.detail)) for one in told]
+
+
+def test_b23_each_write_that_comes_back_is_told_once(store: PgStore):
+    """Nothing is awaited before a save that knows of echoes; then whatever number is new."""
+    add(store, a_link("l1", place=a_place()), a_link("l2", place=a_place("e2")))
+    both = [Sighting(HERE, LinkId("l2"), '"etag"'), Sighting(HERE, L1, '"etag"'), Sighting(HERE, L1, '"etag"')]
+    store.run(lambda uow: uow.links.tell_echoes(both, NOW))
+    assert echoes(store, "t-l1", "t-l2") == []
+    for name in ("l1", "l2"):
+        link = load(store, name)
+        event = link.memory.event
+        assert event is not None
+        save(store, link)
+        assert not load(store, name).awaits_echo
+        save(store, replace(link, memory=replace(link.memory, event=replace(event, number=4))))
+        assert load(store, name).awaits_echo
+    assert all(one.awaits_echo for one in store.run(lambda uow: uow.links.glances(HERE, C1)))
+    strange = [Sighting(HERE, L1, '"other"'), Sighting(HERE, L1, None), Sighting(THERE, L1, '"etag"')]
+    store.run(lambda uow: uow.links.tell_echoes(strange, NOW))
+    assert echoes(store, "t-l1", "t-l2") == []
+    store.run(lambda uow: uow.links.tell_echoes(both, NOW))
+    store.run(lambda uow: uow.links.tell_echoes(both, NOW))
+    row = ("event_echo", "gateway", {"number": 4})
+    assert (echoes(store, "t-l1"), echoes(store, "t-l2")) == ([row], [row])
+    assert not any(one.awaits_echo for one in store.run(lambda uow: uow.links.glances(HERE, C1)))
+    link = load(store)
+    save(store, replace(link, echoed=2))
+    assert load(store).echoed == 4, "an older run takes nothing back"
 
 
 @pytest.mark.parametrize(
