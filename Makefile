@@ -10,7 +10,7 @@ export PORT DEMO_DIR HYPOTHESIS_PROFILE
 # One process a core, each with servers of its own; a file's tests stay together and share what they start.
 PYTEST := $(VENV)/python -m pytest -n auto --maxprocesses=4 --dist=loadfile
 
-.PHONY: help setup check test storm quick demo bench pictures words lock clean
+.PHONY: help setup check test storm quick demo examples bench pictures words lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -37,7 +37,7 @@ storm: setup ## everything goes wrong at random, then everything is checked: SEE
 	@exec $(VENV)/python -m tests.storm --seed $(or $(SEED),1) --minutes $(or $(MINUTES),5)
 
 examples: setup ## what examples/ and docs/ tell a CRM's developer to run, run (test vectors, curl, the Python client)
-	@exec $(VENV)/python -m pytest -q tests/infra/test_examples.py $(ARGS)
+	@exec $(VENV)/python -m pytest -q tests/infra/test_examples.py tests/infra/test_guides.py $(ARGS)
 
 bench: setup ## benchmarks on the demo's set-up, each beside a plain baseline (QUICK=1, ARGS=reflect for one part)
 	@exec $(VENV)/python -m bench $(if $(QUICK),--quick) $(ARGS)
