@@ -26,8 +26,8 @@ def ola(outlook: OutlookHouse) -> Person:
 
 
 def told(house: House, task: str) -> list[str]:
-    """The timeline without the reports to the CRM."""
-    return [code for code in codes(house, task) if code != "reported"]
+    """What of the timeline is about edits. A push may be faster than our own commit; then it is told as well."""
+    return [code for code in codes(house, task) if code in (*EDITED, "task_updated")]
 
 
 def a_day_goes_by(house: House) -> None:
@@ -66,8 +66,7 @@ def test_b23_a_persons_edit_is_no_echo_of_ours(house: House, ada: Person) -> Non
 
 def test_b23_a_crm_edits_echo_at_outlook(outlook: OutlookHouse, ola: Person) -> None:
     task = synced_task(outlook, ola)
-    before = told(outlook, task)
-    assert before.count("event_echo") == 1
+    before = told(outlook, task)  # a push may name a new event before we know its id, and is dropped then
     edit_task(ola, task, title="Call Bob")
     outlook.settle()
     assert told(outlook, task)[len(before) :] == EDITED, "known by its change key, and two to four notices are one echo"
@@ -83,8 +82,7 @@ def test_b23_an_echo_that_had_to_be_read_is_told_once(outlook: OutlookHouse, ola
     edit_task(ola, task, title="Call Bob")
     outlook.settle()
     a_day_goes_by(outlook)
-    found = told(outlook, task)[len(before) :]
-    assert [code for code in found if code in EDITED] == EDITED
+    assert told(outlook, task)[len(before) :] == EDITED
     assert outlook.graph_calls(mark).count("PATCH event") == 1
 
 
