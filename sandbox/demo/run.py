@@ -143,7 +143,8 @@ class Demo:
         self._processes.start("worker", ["-m", "workers"], env)
         self._processes.start("clock", ["-m", "workers.clock"], env)
         Api(self._url("gateway")).wait_until_up("/readyz", _UP_SECONDS, web)
-        return {name: str(value) for name, value in json.loads(printed.splitlines()[-1]).items()}
+        told = json.loads(printed.splitlines()[-1])
+        return {name: str(told[name]) for name in ("key", "webhook_url", "webhook_secret", "api_token")}
 
     def _connect(self, gateway: Api, people: tuple[Person, Person], installation: dict[str, str]) -> None:
         told = {
