@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import aiohttp
@@ -122,7 +123,9 @@ def _with_gcal_sync(google: GoogleWorld, token: str, play: Callable[[GoogleCalen
         async with aiohttp.ClientSession() as session:
             await play(GoogleCalendarService(_Auth(session, google, token)))
 
-    asyncio.run(run())
+    # In a thread of its own: a browser that another test has open keeps this one's loop.
+    with ThreadPoolExecutor(1) as aside:
+        aside.submit(lambda: asyncio.run(run())).result()
 
 
 def test_gcal_sync_reads_lists_and_follows_changes(google: GoogleWorld) -> None:

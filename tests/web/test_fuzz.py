@@ -58,7 +58,13 @@ TYPES = st.sampled_from(["application/json", "text/plain", "", "application/json
 HEADER = st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=60)
 OPERATIONS = [one for one in GATEWAY_OPERATIONS if one.path.startswith("/v1/")]
 # One bench serves many examples: each leaves it as it was, which is what is tried.
-MANY = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+# Each is a whole request, and there are many routes: only the long profiles try very many.
+_PROFILE = settings().max_examples
+MANY = settings(
+    max_examples=_PROFILE if _PROFILE > 500 else min(_PROFILE, 60),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    deadline=None,
+)
 
 
 @pytest.fixture
