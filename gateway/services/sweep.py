@@ -76,6 +76,7 @@ def notice_absence(ctx: Context) -> timedelta | None:
             look_afresh(ctx, uow, installation)
             uow.commit()
     with ctx.store.begin() as uow:
+        uow.deployments.claim(ctx.deployment_id)  # a database that is nobody's yet could not remember the beat
         uow.deployments.beat(ctx.deployment_id)
         uow.commit()
     if silent is None or silent < ABSENT_AFTER:
